@@ -1,0 +1,1 @@
+"""Sources: all that knows HTTP. Knows no storage engine."""

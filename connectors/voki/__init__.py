@@ -1,0 +1,1 @@
+"""Voki (Avanter): customer ratings of calls."""

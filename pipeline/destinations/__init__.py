@@ -1,0 +1,1 @@
+"""Where rows go: the warehouse that is written and the lake that is read."""
