@@ -36,6 +36,23 @@ CREATE TABLE meta.runs (
     finished_at TIMESTAMPTZ NOT NULL
 );
 
+CREATE TABLE meta.stream_runs (              -- what one run did with one stream
+    run_id       VARCHAR     NOT NULL,
+    source       VARCHAR     NOT NULL,
+    stream       VARCHAR     NOT NULL,
+    outcome      VARCHAR     NOT NULL,       -- ok, paused, failed, unproven
+    requests     BIGINT      NOT NULL,
+    fetched      BIGINT      NOT NULL,
+    inserted     BIGINT      NOT NULL,
+    updated      BIGINT      NOT NULL,
+    unchanged    BIGINT      NOT NULL,
+    deleted      BIGINT      NOT NULL,
+    dead_letters BIGINT      NOT NULL,
+    duplicates   BIGINT      NOT NULL,
+    error        VARCHAR,
+    finished_at  TIMESTAMPTZ NOT NULL
+);
+
 CREATE TABLE meta.loads (                    -- one row per loaded package: the guard against loading it twice
     source       VARCHAR     NOT NULL,
     stream       VARCHAR     NOT NULL,
@@ -66,8 +83,8 @@ CREATE TABLE meta.proofs (
     run_id       VARCHAR     NOT NULL,
     source       VARCHAR     NOT NULL,
     stream       VARCHAR     NOT NULL,
-    lower        TIMESTAMPTZ NOT NULL,       -- the window is [lower, upper)
-    upper        TIMESTAMPTZ NOT NULL,
+    "from"       TIMESTAMPTZ NOT NULL,       -- the window is ["from", "to")
+    "to"         TIMESTAMPTZ NOT NULL,
     source_total BIGINT,
     loaded_total BIGINT      NOT NULL,
     figures      VARCHAR     NOT NULL,       -- JSON: figure -> {source, loaded, state, derived}
