@@ -1,0 +1,71 @@
+"""Credentials at the moment of sending.
+
+Promises one token request for any number of waiting workers, a new token before the old one ends, and that
+no credential is ever part of a repr, a log line or an error.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from connectors.clock import Clock
+
+
+class Auth(Protocol):
+    async def headers(self) -> Mapping[str, str]:
+        """The headers that carry the credential."""
+        ...
+
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        """After a 401 to `refused`: whether there is another credential to try."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedBearer:
+    """A token that somebody else made and renews."""
+
+    token: SecretStr
+
+    async def headers(self) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {self.token.get_secret_value()}"}
+
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        del refused
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    value: SecretStr
+    expires_at: float  # seconds of clock.steady
+
+
+class RenewedBearer:
+    """A token that is fetched when it is first needed, again before it ends, and once more after a 401."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[Token]], clock: Clock, margin: float = 60.0) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._margin = margin
+        self._token: Token | None = None
+        self._single_flight = asyncio.Lock()
+
+    async def headers(self) -> Mapping[str, str]:
+        async with self._single_flight:
+            if self._token is None or self._token.expires_at - self._margin <= self._clock.steady():
+                self._token = await self._fetch()
+            return _bearer(self._token)
+
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        async with self._single_flight:
+            if self._token is not None and _bearer(self._token) == dict(refused):
+                self._token = await self._fetch()
+            return True
+
+
+def _bearer(token: Token) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.value.get_secret_value()}"}

@@ -1,0 +1,190 @@
+"""The request budget of one credential: limits per endpoint group, kept over processes, crashes and clocks.
+
+Promises that in every rolling minute and every rolling day, over all processes on one ledger file, the
+requests as the source counts them never exceed the declared limit; that a crash can only under-use it; and
+that an endpoint group without a declared limit is refused. It never sends a request.
+
+One request: `grant`, send at once, `release` when its answer (or its failure) is there. A grant is committed
+to disk before it is given out (`connectors.grants`). Its slot is in use until a minute (a day) after the
+release, because only then has every possible moment of counting left the window. The request has to be over
+within `hold` seconds of the grant: the caller's total time-out sees to that.
+
+The ledger decides. The AsyncLimiter in front of it keeps a burst of tasks from asking the ledger in vain.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from aiolimiter import AsyncLimiter
+
+from connectors.clock import Clock
+from connectors.grants import Grants, Taken, Wait, Window
+from schemas.errors import BudgetExhausted, ConfigError, Place, RetryableSourceError
+
+MINUTE = 60.0
+DAY = 86_400.0
+
+# NTP may slew a clock by 500 ppm, the source's one way and ours the other: windows are that much longer here.
+_SLEW = 1.001
+_SHORTEST_SLEEP = 0.001
+
+_T = TypeVar("_T")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What is declared for one endpoint group; None means that the source sets no such limit."""
+
+    per_minute: int | None = None
+    per_day: int | None = None
+
+    def __post_init__(self) -> None:
+        if any(limit is not None and limit < 1 for limit in (self.per_minute, self.per_day)):
+            raise ConfigError(
+                "a request budget must allow at least one request: raise per_minute and per_day"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    group: str
+    minute_left: int | None
+    day_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Leave to send one request to `group` at once.
+
+    The request must be over when the steady clock reads `until`. A process that was stopped or asleep past
+    that moment must not send any more: the slot may be another request's by then.
+    """
+
+    group: str
+    row: int
+    until: float
+
+
+class Budget:
+    """Owns its connection to the ledger file and the one thread on which all SQLite calls run.
+
+    Belongs to one event loop. `key` names the credential without being it: sources that use one credential
+    share its budget.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        limits: Mapping[str, Limit],
+        *,
+        key: str,
+        place_source: str,
+        patience: float = 120.0,
+        hold: float = 90.0,
+        minute: float = MINUTE,
+        day: float = DAY,
+    ) -> None:
+        self._clock, self._source = clock, place_source
+        self._patience, self._hold, self._day = patience, hold, day
+        self._windows = {group: _windows(limit, minute, day) for group, limit in limits.items()}
+        self._pacers = {
+            group: AsyncLimiter(limit.per_minute, minute)
+            for group, limit in limits.items()
+            if limit.per_minute
+        }
+        self._queues = {group: asyncio.Lock() for group in limits}  # one task per group asks the ledger
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="budget")
+        try:
+            self._grants, self._pools = self._thread.submit(self._open, path, key).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+
+    async def grant(self, group: str) -> Grant:
+        """Wait for a slot. BudgetExhausted when the next one is further away than `patience`."""
+        pool, windows = self._declared(group)
+        if pacer := self._pacers.get(group):
+            await pacer.acquire()
+        async with self._queues[group]:
+            while True:
+                answer = await self._run(lambda: self._grants.take(pool, windows))
+                if isinstance(answer, Taken):
+                    return Grant(group, answer.row, answer.at + self._hold)
+                if answer.seconds > self._patience:
+                    raise self._exhausted(group, answer)
+                await self._clock.sleep(max(answer.seconds, _SHORTEST_SLEEP))
+
+    async def release(self, grant: Grant) -> None:
+        """The answer has come, or it is certain that none will; runs to its end even when cancelled.
+
+        Never costs the answer: where the ledger fails the slot stays held, and the next grant says why.
+        """
+        try:
+            await asyncio.shield(self._run(lambda: self._grants.release(grant.row)))
+        except (ConfigError, RetryableSourceError) as error:
+            log.warning("release failed", source=self._source, group=grant.group, error=str(error))
+
+    async def block(self, group: str, seconds: float) -> None:
+        """The source said 429: no process sends to `group` for `seconds`, at most a day."""
+        pool, _ = self._declared(group)
+        if not math.isnan(seconds) and seconds > 0:
+            await asyncio.shield(self._run(lambda: self._grants.block(pool, min(seconds, self._day))))
+
+    async def left(self) -> tuple[Left, ...]:
+        """What may still be sent, for each group: in this minute, and in this day."""
+        return tuple([await self._left(group) for group in self._windows])
+
+    def close(self) -> None:
+        """End the thread and the connection. Grants not yet released stay held."""
+        self._thread.submit(self._grants.close)
+        self._thread.shutdown()
+
+    def _open(self, path: Path, key: str) -> tuple[Grants, dict[str, int]]:
+        grants = Grants(path, self._clock, hold=self._hold, longest=self._day * _SLEW)
+        try:
+            return grants, {group: grants.pool(key, group) for group in self._windows}
+        except BaseException:
+            grants.close()
+            raise
+
+    def _declared(self, group: str) -> tuple[int, tuple[Window, ...]]:
+        if group not in self._windows:
+            known = ", ".join(sorted(self._windows)) or "none"
+            raise ConfigError(f"{self._source}: no budget is declared for endpoint group {group!r} ({known})")
+        return self._pools[group], self._windows[group]
+
+    async def _left(self, group: str) -> Left:
+        pool, windows = self._declared(group)
+        used = await self._run(lambda: self._grants.used(pool, windows))
+        left = {w.name: max(0, w.limit - count) for w, count in zip(windows, used, strict=True)}
+        return Left(group, left.get("minute"), left.get("day"))
+
+    def _run(self, step: Callable[[], _T]) -> "asyncio.Future[_T]":
+        return asyncio.get_running_loop().run_in_executor(self._thread, step)
+
+    def _exhausted(self, group: str, wait: Wait) -> BudgetExhausted:
+        resume_at = self._clock.now() + timedelta(seconds=wait.seconds)
+        used_up = {w.name: f"{w.limit} requests per {w.name} are used up" for w in self._windows[group]}
+        why = used_up.get(wait.cause, "the source asked to wait")
+        return BudgetExhausted(
+            f"{why}; go on after {resume_at:%Y-%m-%d %H:%M:%S} UTC",
+            Place(source=self._source, group=group),
+            resume_at,
+        )
+
+
+def _windows(limit: Limit, minute: float, day: float) -> tuple[Window, ...]:
+    declared = (("minute", limit.per_minute, minute), ("day", limit.per_day, day))
+    return tuple(
+        Window(name, count, seconds * _SLEW) for name, count, seconds in declared if count is not None
+    )

@@ -1,0 +1,174 @@
+"""One request: auth -> grant -> send -> read -> bounded retry. The only place that sends anything.
+
+Promises: raises only errors of schemas.errors; each attempt has a grant of its own, committed before it
+leaves; never follows a redirect, never leaves the declared origin; never logs or reports a body, a token or
+the value of a query.
+"""
+
+import asyncio
+import random
+import ssl
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import structlog
+from yarl import URL
+
+from connectors import responses
+from connectors.auth import Auth
+from connectors.budget import Budget
+from connectors.clock import Clock
+from connectors.source import Check, Payload
+from schemas.errors import AuthError, FatalSourceError, Place, RetryableSourceError
+
+log = structlog.get_logger()
+
+LARGEST_BODY = 64 << 20  # bytes, unpacked
+TOTAL_TIMEOUT = 60.0  # seconds from the grant to the last byte; the budget's `hold` is longer
+DEFAULT_BLOCK = 60.0  # a 429 that does not say how long: no request of the group for a whole window
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    attempts: int = 5
+    first: float = 0.5  # seconds; doubled each time, with full jitter
+    longest: float = 30.0
+
+
+class HttpClient:
+    """Owns the connections to one source. Counts its requests by endpoint group in `requests`."""
+
+    def __init__(
+        self,
+        source: str,
+        base_url: str,
+        auth: Auth | None,
+        budget: Budget,
+        clock: Clock,
+        *,
+        headers: Mapping[str, str] | None = None,
+        retries: Retries = Retries(),  # noqa: B008 - frozen
+        timeout: float = TOTAL_TIMEOUT,
+    ) -> None:
+        self._source = source
+        self._origin = URL(base_url)
+        self.auth = auth
+        self._budget = budget
+        self._clock = clock
+        self._retries = retries
+        self._timeout = timeout
+        self._headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **(headers or {})}
+        self._session: aiohttp.ClientSession | None = None
+        self.requests: Counter[str] = Counter()
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(
+        self, group: str, path: str, query: Sequence[tuple[str, str]] = (), check: Check | None = None
+    ) -> Payload:
+        url = self._url(path, group)
+        return await self._send(group, "GET", url.update_query(query) if query else url, None, check, self.auth)
+
+    async def post(self, group: str, path: str, body: Mapping[str, Any], check: Check | None = None) -> Payload:
+        return await self._send(group, "POST", self._url(path, group), body, check, None)
+
+    async def _send(
+        self,
+        group: str,
+        method: str,
+        url: URL,
+        body: Mapping[str, Any] | None,
+        check: Check | None,
+        auth: Auth | None,
+    ) -> Payload:
+        """Send until an answer is good, an error is final or the attempts are spent."""
+        renewed = False
+        for attempt in range(1, self._retries.attempts + 1):
+            credential = await auth.headers() if auth else {}
+            try:
+                payload = await self._once(group, method, url, credential, body)
+                if check is not None:
+                    check(payload.value)
+                return payload
+            except AuthError as error:
+                again = auth is not None and not renewed and error.place.status == 401
+                if not again or auth is None or not await auth.renew(credential):
+                    raise
+                renewed = True
+            except RetryableSourceError as error:
+                log.warning("request_failed", source=self._source, group=group, attempt=attempt, why=error.message)
+                if attempt == self._retries.attempts:
+                    raise
+                await self._back_off(group, attempt, error)
+        raise FatalSourceError("the source refuses a fresh credential", Place(self._source, "", group))
+
+    async def _once(
+        self, group: str, method: str, url: URL, credential: Mapping[str, str], body: Mapping[str, Any] | None
+    ) -> Payload:
+        grant = await self._budget.grant(group)
+        self.requests[group] += 1
+        try:
+            status, headers, raw = await self._exchange(group, method, url, credential, body)
+        finally:
+            await asyncio.shield(self._budget.release(grant))
+        place = Place(self._source, "", group, status)
+        value = responses.read(place, status, headers, raw, self._clock.now())
+        return Payload(value=value, body=raw, observed_at=responses.http_date(headers.get("Date")))
+
+    async def _exchange(
+        self, group: str, method: str, url: URL, credential: Mapping[str, str], body: Mapping[str, Any] | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        place = Place(self._source, "", group)
+        try:
+            async with (
+                asyncio.timeout(self._timeout),
+                self._connections().request(
+                    method, url, headers={**self._headers, **credential}, json=body, allow_redirects=False
+                ) as response,
+            ):
+                place = Place(self._source, "", group, response.status)
+                inflater = responses.Inflater(
+                    place, response.headers.get("Content-Encoding", "").lower(), LARGEST_BODY
+                )
+                async for piece in response.content.iter_chunked(1 << 16):
+                    inflater.feed(piece)
+                return response.status, response.headers, inflater.finish()
+        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError):
+            raise FatalSourceError("the server's certificate cannot be verified", place) from None
+        except TimeoutError:
+            raise RetryableSourceError("no whole answer in time", place) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # The repr of aiohttp's errors prints the request's headers: only the name of the error goes on.
+            raise RetryableSourceError(f"the connection failed ({type(error).__name__})", place) from None
+
+    def _connections(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=30.0),
+            )
+        return self._session
+
+    async def _back_off(self, group: str, attempt: int, error: RetryableSourceError) -> None:
+        pause = min(self._retries.first * 2.0 ** (attempt - 1), self._retries.longest)
+        jitter = random.uniform(0.5, 1.0)
+        if error.place.status == 429:
+            asked = DEFAULT_BLOCK if error.retry_after is None else error.retry_after
+            await self._budget.block(group, asked + pause * jitter)  # the next grant waits, in every process
+        else:
+            await self._clock.sleep(max(error.retry_after or 0.0, pause * jitter))
+
+    def _url(self, path: str, group: str) -> URL:
+        url = self._origin.join(URL(path))
+        if url.origin() != self._origin.origin():
+            raise FatalSourceError(
+                "the source points to another host, port or scheme; nothing was sent there",
+                Place(self._source, "", group),
+            )
+        return url

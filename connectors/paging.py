@@ -1,0 +1,265 @@
+"""Drift-safe walks over a window of a list that moves while it is read.
+
+Promise: every row that is in the window from start to end of the walk is on some page, or the walk raises
+DriftError. No offset is ever trusted across two requests. `seek` asks for ranges, always their first page:
+each answer is an atomic picture of its range, so a page proves the part up to its last unit of time (`covers`),
+and the next request begins inside that unit: the two pages share rows, so nothing can hide between them. When
+these tiles cover the window it is complete, whatever was inserted, edited or deleted meanwhile.
+
+A shared row costs a hundredth of a page. Pages are linked so as long as it costs two requests at most; after
+that counts link them (the total behind a page must be the total before it less its rows), and any difference
+goes back to shared rows. A source that stands still is so read in no more requests than it has pages.
+
+Two lanes, one from each end, hide the latency of a slow source. A lane counts in places: the number of the
+unit of time, negative for the lane that descends, so that both read upwards.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from connectors.source import EPOCH, Answer, Page, Query, Stream, Window, subtract
+from connectors.ties import read_unit
+from schemas.errors import DriftError, EvalsyncError, FatalSourceError, Place
+
+Ask = Callable[[Query], Awaitable[Answer]]
+
+STAGGER = 0.1  # seconds that one lane waits for an answer before the other sends too
+LINK_PAGES = 1.5  # what shared rows may cost, in pages, before counts link the pages
+MARGIN = 1  # units asked for outside of a gap: right for inclusive and for exclusive filters
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Moments as whole numbers that grow in the direction of reading."""
+
+    unit: timedelta
+    descending: bool
+
+    def place(self, moment: datetime) -> int:
+        number = (moment - EPOCH) // self.unit
+        return -number if self.descending else number
+
+    def window(self, begin: int, end: int) -> Window:
+        """The moments at the places from `begin` up to, not including, `end`."""
+        if self.descending:
+            begin, end = 1 - end, 1 - begin
+        return Window(EPOCH + self.unit * begin, EPOCH + self.unit * end)
+
+    def ends(self, window: Window) -> tuple[int, int]:
+        first, last = self.place(window.lower), self.place(window.upper - self.unit)
+        return (last, first + 1) if self.descending else (first, last + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How far one end of a gap is read: all places before `edge` are covered."""
+
+    axis: Axis
+    edge: int
+    far: int  # the gap's other end
+    start: int  # where the next request begins: outside of the gap at first, behind `edge` after a count
+    shared: frozenset[str] = frozenset()  # keys of the last page at the place `edge`: one must come again
+    expected: int | None = None  # linked by count: the rows that must lie at `start` and behind
+
+    def query(self, size: int) -> Query:
+        asked = self.axis.window(self.start, self.far + MARGIN)
+        return Query(asked.lower, asked.upper, size, descending=self.axis.descending)
+
+
+@dataclass(slots=True)
+class Links:
+    """Whether the next two pages are linked by shared rows or by a count."""
+
+    page_size: int
+    spent: int = 0  # rows read twice for the sake of a link
+
+    def by_rows(self) -> bool:
+        return self.spent < LINK_PAGES * self.page_size
+
+
+async def seek(
+    stream: Stream,
+    ask: Ask,
+    window: Window,
+    done: Sequence[Window],
+    page_size: int,
+    stop: asyncio.Event,
+    *,
+    lanes: int = 2,
+) -> AsyncIterator[Page]:
+    """Pages until they, with the parts already `done`, cover `window`, or until `stop` at a page's edge.
+
+    Raises DriftError where the answers contradict themselves, and what `ask` raises; what the other lane has
+    under way is yielded first.
+    """
+    links = Links(page_size)
+    for gap in subtract(window, done):
+        async for page in _read_gap(stream, ask, gap, links, stop, lanes):
+            yield page
+        if stop.is_set():
+            return
+
+
+async def _read_gap(
+    stream: Stream, ask: Ask, gap: Window, links: Links, stop: asyncio.Event, lanes: int
+) -> AsyncIterator[Page]:
+    both = [_open_lane(gap, stream.unit, descending=False), _open_lane(gap, stream.unit, descending=True)]
+    left: int | None = None  # rows unread, by the source's last count
+    flying: dict[asyncio.Task[tuple[list[Page], Lane]], int] = {}
+    failure: EvalsyncError | None = None
+    try:
+        while True:
+            halted = failure is not None or stop.is_set() or _met(*both)
+            if not flying and halted:
+                break
+            if not halted and await _may_send(list(flying), left, links.page_size, lanes):
+                index = 1 - next(iter(flying.values()), 1)
+                flying[asyncio.create_task(_step(stream, ask, both[index], links))] = index
+                continue
+            landed, _ = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+            for task in landed:
+                index = flying.pop(task)
+                try:
+                    pages, both[index] = task.result()
+                except EvalsyncError as error:
+                    failure = failure or error
+                    continue
+                left = _left(left, pages[-1].answer)
+                for page in pages:
+                    yield page
+    finally:
+        for task in flying:
+            task.cancel()
+        await asyncio.gather(*flying, return_exceptions=True)
+    if failure is not None:
+        raise failure
+
+
+def _open_lane(gap: Window, unit: timedelta, *, descending: bool) -> Lane:
+    axis = Axis(unit, descending)
+    edge, far = axis.ends(gap)
+    return Lane(axis, edge=edge, far=far, start=edge - MARGIN)
+
+
+def _met(up: Lane, down: Lane) -> bool:
+    return up.edge + down.edge > 0 or up.edge >= up.far or down.edge >= down.far
+
+
+async def _may_send(
+    flying: list[asyncio.Task[tuple[list[Page], Lane]]], left: int | None, page_size: int, lanes: int
+) -> bool:
+    """Whether a lane should send now: always when none does, else when there is work and the other is slow."""
+    if not flying:
+        return True
+    if len(flying) >= lanes or left is None or left <= page_size * len(flying):
+        return False
+    landed, _ = await asyncio.wait(flying, timeout=STAGGER, return_when=asyncio.FIRST_COMPLETED)
+    return not landed
+
+
+def _left(left: int | None, answer: Answer) -> int | None:
+    before = answer.total if left is None else left
+    return None if before is None else max(before - len(answer.records), 0)
+
+
+async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[list[Page], Lane]:
+    """One page further (more where the source moved or a unit is larger than a page)."""
+    answer, lane = await _linked_answer(stream, ask, lane, links.page_size)
+    places = _places(stream, answer, lane)
+    pages: list[Page] = []
+    claim = lane.edge
+    if lane.expected is not None and answer.total != lane.expected:
+        links.spent = 0  # the source moves: shared rows again, and the doubtful unit by itself
+        pages = await read_unit(stream, ask, lane.axis.window(lane.edge, lane.start), links.page_size)
+        claim = lane.start
+    sure = max(claim, lane.start)
+    if answer.complete:
+        pages.append(_page(answer, lane.axis, claim, sure, lane.far))
+        return pages, replace(lane, edge=lane.far)
+    last = places[-1]
+    if last > claim:
+        pages.append(_page(answer, lane.axis, claim, sure, min(last, lane.far)))
+        return pages, _next(stream, answer, lane, last, links)
+    pages.append(Page(answer, covers=None, certain=None))
+    if last == claim:  # the rest of the page is one moment
+        pages += await read_unit(stream, ask, lane.axis.window(last, last + 1), links.page_size)
+        claim = last + 1
+    return pages, replace(lane, edge=claim, start=claim, shared=frozenset(), expected=None)
+
+
+def _page(answer: Answer, axis: Axis, claim: int, sure: int, end: int) -> Page:
+    return Page(answer, covers=axis.window(claim, end), certain=axis.window(sure, end) if sure < end else None)
+
+
+def _next(stream: Stream, answer: Answer, lane: Lane, last: int, links: Links) -> Lane:
+    """Where the lane stands after a page that reaches into the place `last`, and how the next page is linked."""
+    if answer.total is not None and not links.by_rows():
+        behind = answer.total - len(answer.records)
+        return replace(lane, edge=last, start=last + 1, shared=frozenset(), expected=behind)
+    shared = frozenset(
+        stream.key_of(record)
+        for record in answer.records
+        if (moment := stream.cursor_of(record)) is not None and lane.axis.place(moment) == last
+    )
+    links.spent += len(shared)
+    return replace(lane, edge=last, start=last, shared=shared, expected=None)
+
+
+async def _linked_answer(stream: Stream, ask: Ask, lane: Lane, page_size: int) -> tuple[Answer, Lane]:
+    """The next answer. Where no shared row comes again, one unit earlier tells deletion from a wrong filter."""
+    answer = await ask(lane.query(page_size))
+    if not lane.shared or lane.shared & {stream.key_of(record) for record in answer.records}:
+        return answer, lane
+    earlier = replace(lane, start=lane.start - MARGIN, shared=frozenset())
+    answer = await ask(earlier.query(page_size))
+    if lane.shared & {stream.key_of(record) for record in answer.records}:
+        name = "date_to" if lane.axis.descending else "date_from"
+        raise FatalSourceError(
+            f"the source leaves out rows at its bound: set assume.{name} to exclusive",
+            Place(stream=stream.name, group=stream.group),
+        )
+    return answer, earlier
+
+
+def _places(stream: Stream, answer: Answer, lane: Lane) -> list[int]:
+    """The places of the records, checked: in the asked order and in the asked range, give or take a unit."""
+    place = Place(stream=stream.name, group=stream.group)
+    moments = [stream.cursor_of(record) for record in answer.records]
+    places = [lane.axis.place(moment) for moment in moments if moment is not None]
+    if any(later < earlier for earlier, later in zip(places, places[1:], strict=False)):
+        raise DriftError("the source does not answer in the asked order", place)
+    if places and (places[0] < lane.start - MARGIN or places[-1] > lane.far + 2 * MARGIN):
+        raise DriftError("the source answers with records outside of the asked range", place)
+    if not places and not answer.complete:
+        field = stream.contract.wire_cursor
+        raise DriftError(f"no record of a page has a readable {field}: the page has no place in time", place)
+    return places
+
+
+async def open_window(
+    stream: Stream, ask: Ask, lower: datetime, page_size: int, upper: datetime | None = None
+) -> tuple[Window, Page]:
+    """The window that can be closed now, and its first page, in one request.
+
+    The upper bound lies behind the source's own clock (its Date header; without one, its newest row), never
+    behind ours, so that no new row enters while the window is read; `upper` can only draw it in.
+    """
+    answer = await ask(Query(lower - MARGIN * stream.unit, None, page_size))
+    observed = answer.observed_at
+    if observed is None:
+        newest = await ask(Query(lower - MARGIN * stream.unit, None, 1, descending=True))
+        observed = max(filter(None, map(stream.cursor_of, newest.records)), default=lower)
+    closed = stream.floor(observed - stream.settle)
+    window = Window(lower, max(lower, closed if upper is None else min(closed, upper)))
+    axis = Axis(stream.unit, descending=False)
+    edge, far = axis.ends(window)
+    lane = Lane(axis, edge=edge, far=far, start=edge - MARGIN)
+    if window.empty:
+        return window, Page(answer, covers=None, certain=None)
+    places = _places(stream, answer, replace(lane, far=max(far, (datetime.max.replace(tzinfo=UTC) - EPOCH) // stream.unit)))
+    end = far if answer.complete else min(places[-1], far)
+    if end <= edge:
+        return window, Page(answer, covers=None, certain=None)
+    return window, _page(answer, axis, edge, edge, end)

@@ -1,0 +1,173 @@
+"""One package into the warehouse: a single transaction, guarded by the lease.
+
+Promises: see warehouse.py. A tombstone is written only for a row that an answer proves gone (`tiles`), never
+because it was merely not seen, never for what the source's declared retention has purged, and never for so many
+rows at once that a broken answer is the likelier reason.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.destinations.warehouse import Fence, transaction
+from pipeline.statements import statement
+from pipeline.validate import DeadLetter
+from schemas.contract import TIMESTAMP, TableContract
+
+MANY = 100  # so many rows may vanish at once without a question,
+LARGE_SHARE = 0.2  # or this share of the rows that are there
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A range of which an answer held every row."""
+
+    begin: datetime
+    end: datetime
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What one load takes: rows of some sealed pages, and what those pages prove."""
+
+    source: str
+    tenant: str
+    stream: str
+    contract: TableContract
+    pass_id: str
+    run_id: str
+    first_page: int
+    last_page: int
+    fetched: int
+    duplicates: int
+    table: pa.Table
+    dead: Sequence[DeadLetter]
+    tiles: Sequence[Tile]
+    oldest: datetime  # rows before it are left to the source's retention
+    watermark: datetime | None  # moves there with this load
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load did: counts of rows."""
+
+    fetched: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    dead_letters: int = 0
+    duplicates: int = 0
+    withheld: int = 0  # vanished rows that were not marked: too many at once
+
+    def __add__(self, other: "Loaded") -> "Loaded":
+        return Loaded(*(getattr(self, name) + getattr(other, name) for name in Loaded.__slots__))
+
+
+def load(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime, fence: Fence) -> Loaded:
+    """Load a package, or nothing of it. A package that is loaded already changes nothing."""
+    with transaction(connection, fence):
+        if _is_loaded(connection, package):
+            return Loaded()
+        _stage(connection, package)
+        counts = _merge(connection, package, now)
+        deleted, withheld = _bury(connection, package, now)
+        _quarantine(connection, package, now)
+        result = Loaded(
+            fetched=package.fetched,
+            inserted=counts.get("INSERT", 0),
+            updated=counts.get("UPDATE", 0),
+            unchanged=package.table.num_rows - sum(counts.values()),
+            deleted=deleted,
+            dead_letters=len(package.dead),
+            duplicates=package.duplicates,
+            withheld=withheld,
+        )
+        _record(connection, package, result, now)
+    return result
+
+
+def _is_loaded(connection: duckdb.DuckDBPyConnection, package: Package) -> bool:
+    return package.first_page <= loaded_pages(connection, package.source, package.stream, package.pass_id)
+
+
+def loaded_pages(connection: duckdb.DuckDBPyConnection, source: str, stream: str, pass_id: str) -> int:
+    """The number of the last page of a pass that is loaded; 0 for none."""
+    [(last,)] = connection.execute(
+        statement("load/loaded_pages"), {"source": source, "stream": stream, "pass_id": pass_id}
+    ).fetchall()
+    return int(last)
+
+
+def _stage(connection: duckdb.DuckDBPyConnection, package: Package) -> None:
+    """The package as views that the statements in sql/load read."""
+    contract = package.contract
+    keys = package.table.column(contract.key)
+    dead = pa.array([letter.record_key for letter in package.dead], type=pa.string())
+    connection.register("staging", package.table)
+    connection.register("healed", pa.table({"key": keys}))
+    connection.register("present", pa.table({"key": pa.chunked_array([*keys.chunks, dead], type=pa.string())}))
+    connection.register("tiles", _tiles(package.tiles))
+    connection.register("letters", _letters(package.dead))
+
+
+def _tiles(tiles: Sequence[Tile]) -> pa.Table:
+    names = {"from": "begin", "to": "end", "observed_at": "observed_at"}
+    return pa.table(
+        {name: pa.array([getattr(tile, field) for tile in tiles], type=TIMESTAMP) for name, field in names.items()}
+    )
+
+
+def _letters(dead: Sequence[DeadLetter]) -> pa.Table:
+    texts = ("record_key", "reason", "pointer", "raw")
+    columns = {name: pa.array([getattr(one, name) for one in dead], type=pa.string()) for name in texts}
+    return pa.table({**columns, "cursor": pa.array([one.cursor for one in dead], type=TIMESTAMP)})
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime) -> dict[str, int]:
+    values = {"source": package.source, "tenant": package.tenant, "now": now, "run_id": package.run_id}
+    actions = connection.execute(statement(f"load/{package.contract.table}_merge"), values).to_arrow_table()
+    return {one["values"]: one["counts"] for one in actions.column("merge_action").value_counts().to_pylist()}
+
+
+def _bury(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime) -> tuple[int, int]:
+    """(rows marked deleted, rows that vanished in too large a number to be believed)."""
+    if not package.tiles:
+        return 0, 0
+    table, owner = package.contract.table, {"source": package.source, "tenant": package.tenant}
+    connection.execute(statement(f"load/{table}_gone"), {**owner, "oldest": package.oldest})
+    [(gone,)] = connection.execute("SELECT count(*) FROM gone").fetchall()
+    if gone > MANY:
+        [(present,)] = connection.execute(statement(f"load/{table}_range"), owner).fetchall()
+        if gone > LARGE_SHARE * present:
+            return 0, gone
+    if gone:
+        values = {**owner, "now": now, "run_id": package.run_id}
+        connection.execute(statement(f"load/{table}_tombstones"), values)
+    return gone, 0
+
+
+def _quarantine(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime) -> None:
+    place = {"source": package.source, "stream": package.stream}
+    connection.execute(statement("load/dead_letters_healed"), place)
+    if package.dead:
+        connection.execute(statement("load/dead_letters"), {**place, "now": now, "run_id": package.run_id})
+
+
+def _record(connection: duckdb.DuckDBPyConnection, package: Package, result: Loaded, now: datetime) -> None:
+    place = {"source": package.source, "stream": package.stream, "run_id": package.run_id, "now": now}
+    counts: dict[str, Any] = {
+        name: getattr(result, name)
+        for name in ("fetched", "inserted", "updated", "unchanged", "deleted", "dead_letters", "duplicates")
+    }
+    pages = {"pass_id": package.pass_id, "first_page": package.first_page, "last_page": package.last_page}
+    connection.execute(
+        statement("load/load_record"), {**place, **pages, **counts, "valid": package.table.num_rows}
+    )
+    if package.watermark is not None:
+        connection.execute(statement("load/watermark"), {**place, "watermark": package.watermark})

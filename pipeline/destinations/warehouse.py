@@ -1,0 +1,112 @@
+"""The working file: state/warehouse.duckdb, private to evalsync. Readers get a copy (lake.py).
+
+Promises: rows, tombstones, dead letters, watermark and load record commit together or not at all; loading a
+package twice changes nothing; the commit happens only while the run still holds its lease. The file is open only
+while it is used, so that a stopped process does not keep others out. After an error the connection is not used
+again.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline.files import sync_file, sync_folder, temporary
+from pipeline.statements import migrations
+from schemas.errors import LoadError, WarehouseBusy
+
+# Files in this format open in every DuckDB from 1.2 on.
+STORAGE_VERSION = "v1.2.0"
+SETTINGS = {"storage_compatibility_version": STORAGE_VERSION, "autoinstall_known_extensions": "false"}
+
+Fence = Callable[[], AbstractContextManager[None]]  # holds the lease still while a commit happens
+
+
+@contextmanager
+def connect(path: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An open warehouse; made, and brought to today's shape, where needed. Call it off the event loop.
+
+    Raises WarehouseBusy (another process has the file open) and LoadError (it cannot be read or written).
+    """
+    try:
+        if not path.exists():
+            _create(path)
+        connection = duckdb.connect(str(path), read_only=read_only, config=SETTINGS)
+    except duckdb.Error as error:
+        raise _trouble(path, error) from None
+    except OSError as error:
+        raise LoadError(f"{path}: {error.strerror}") from None
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        if not read_only:
+            _migrate(connection)
+        yield connection
+    except duckdb.Error as error:
+        raise _trouble(path, error) from error
+    finally:
+        connection.close()
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection, fence: Fence = nullcontext) -> Iterator[None]:
+    """All or nothing; the commit happens inside `fence`, which raises where it may not."""
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        yield
+        with fence():
+            connection.execute("COMMIT")
+    except BaseException:
+        try:
+            connection.execute("ROLLBACK")
+        except duckdb.Error:
+            pass  # the connection is dead (disk full, for one): closing the file undoes the transaction
+        raise
+
+
+def rows(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The result of one statement as dictionaries."""
+    cursor = connection.execute(sql, dict(values) if values else None)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _create(path: Path) -> None:
+    """Under a temporary name, then renamed: a file whose making was interrupted cannot be opened again."""
+    fresh = temporary(path)
+    for leftover in path.parent.glob(f"{fresh.name}*"):
+        leftover.unlink()
+    with duckdb.connect(str(fresh), config=SETTINGS) as connection:
+        _migrate(connection)
+        connection.execute("CHECKPOINT")
+    fresh.chmod(0o600)
+    sync_file(fresh)
+    fresh.rename(path)
+    sync_folder(path.parent)
+
+
+def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
+    steps = migrations()
+    connection.execute("CREATE SCHEMA IF NOT EXISTS meta")
+    connection.execute("CREATE TABLE IF NOT EXISTS meta.schema_version (version INTEGER NOT NULL)")
+    [(current,)] = connection.execute("SELECT coalesce(max(version), 0) FROM meta.schema_version").fetchall()
+    if current > steps[-1][0]:
+        raise LoadError(
+            f"the warehouse has shape {current}, this evalsync knows {steps[-1][0]}: install the newer evalsync"
+        )
+    for version, sql in steps:
+        if version > current:
+            with transaction(connection):
+                connection.execute(sql)
+                connection.execute("INSERT INTO meta.schema_version VALUES (?)", [version])
+
+
+def _trouble(path: Path, error: duckdb.Error) -> LoadError:
+    text = str(error)
+    if "lock" in text.lower():
+        return WarehouseBusy(f"{path} is open in another process; only evalsync may open it: read data/current instead")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return LoadError(f"{path}: out of memory; close other programs or sync fewer rows at a time")
+    first = text.splitlines()[0] if text else type(error).__name__
+    return LoadError(f"{path}: {first[:300]}")

@@ -1,0 +1,38 @@
+"""Valid records as one Arrow table with the contract's columns, in the contract's order. Pure.
+
+Fields that the contract does not know are kept in `extra` as a JSON object: a new field at the source is seen
+and loses nothing. The table never holds two rows of one key.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.privacy import Privacy
+from pipeline.validate import Valid
+from schemas.contract import TIMESTAMP, TableContract
+
+
+def normalize(contract: TableContract, rows: Sequence[Valid], privacy: Privacy) -> pa.Table:
+    """Columns of the contract and `_observed_at`, the source's clock when it gave the row."""
+    names = [name for name in contract.columns.names if name != "extra"]
+    columns: list[Any] = []
+    for name in names:
+        values = [getattr(row.record, name) for row in rows]
+        if name in contract.personal:
+            values = [privacy.hide(name, value) for value in values]
+        columns.append(pa.array(values, type=contract.columns.field(name).type))
+    columns.append(pa.array([_extra(row) for row in rows], type=pa.string()))
+    columns.append(pa.array([row.observed_at for row in rows], type=TIMESTAMP))
+    return pa.table(columns, schema=staging_schema(contract))
+
+
+def staging_schema(contract: TableContract) -> pa.Schema:
+    return contract.columns.append(pa.field("_observed_at", TIMESTAMP, nullable=False))
+
+
+def _extra(row: Valid) -> str | None:
+    unknown = row.record.model_extra
+    return json.dumps(unknown, sort_keys=True) if unknown else None

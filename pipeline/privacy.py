@@ -1,0 +1,39 @@
+"""Personal data as `privacy` in config.yaml wants it: kept, replaced by a keyed pseudonym, or dropped. Pure.
+
+Promises that a hidden value is in no table and no dead letter. The packages keep the source's answers as they
+came, private to the owner of the data folder, until `packages.keep` ends.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+
+from connectors.source import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    rules: Mapping[str, str] = field(default_factory=dict)  # field -> keep | pseudonym | drop
+    key: SecretStr = SecretStr("")
+
+    def hide(self, name: str, value: Any) -> Any:
+        """The value as it may be stored. A pseudonym is the same for the same value and key."""
+        rule = self.rules.get(name, "keep")
+        if rule == "keep" or value is None or value == "":
+            return value
+        if rule == "drop":
+            return None
+        text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        key = self.key.get_secret_value().encode()
+        return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]
+
+    def mask(self, record: Record) -> Record:
+        """A wire record with its personal fields hidden."""
+        if not isinstance(record, dict):
+            return record
+        return {name: self.hide(name, value) for name, value in record.items()}
