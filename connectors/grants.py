@@ -6,8 +6,8 @@ and that a file which cannot be trusted grants nothing. It never waits for a slo
 
 A row `ends` when its answer came. Until then it ends `hold` seconds after the grant, so a process that dies
 leaves a slot in use a little too long, never too short. All times in the file are readings of the steady
-clock of one boot. The first step after a reboot shifts them on to the new boot by what the wall clock says
-has passed since the last step, and by nothing when the wall clock went back.
+clock of one boot. The first step after a reboot shifts them on to the new boot by what the wall clock has
+gone beyond its latest reading of all steps before, and by nothing when it is behind that.
 """
 
 import os
@@ -27,7 +27,10 @@ _VERSION = 1
 _SCHEMA = f"""
 CREATE TABLE timeline (boot TEXT NOT NULL, steady REAL NOT NULL, wall REAL NOT NULL);
 CREATE TABLE pools (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, blocked REAL, UNIQUE (key, name)
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL,
+    blocked REAL, -- nothing is granted before this moment
+    size INTEGER NOT NULL DEFAULT 0, -- its rows in grants: at least as many as are in use
+    UNIQUE (key, name)
 );
 -- AUTOINCREMENT: the id of a deleted row never comes back, so a late release cannot hit another grant
 CREATE TABLE grants (id INTEGER PRIMARY KEY AUTOINCREMENT, pool INTEGER NOT NULL, ends REAL NOT NULL);
@@ -128,11 +131,16 @@ class Grants:
             ).lastrowid
             if not row:
                 raise sqlite3.DatabaseError("a grant was not stored")
+            self._file.execute("UPDATE pools SET size = size + 1 WHERE id = ?", (pool,))
             if row % _SWEEP_EVERY == 0:
-                self._file.execute(
-                    "DELETE FROM grants WHERE pool = ? AND ends <= ?", (pool, now - self._longest)
-                )
+                self._sweep(pool, now)
             return Taken(row, now)
+
+    def _sweep(self, pool: int, now: float) -> None:
+        self._file.execute("DELETE FROM grants WHERE pool = ? AND ends <= ?", (pool, now - self._longest))
+        self._file.execute(
+            "UPDATE pools SET size = (SELECT count(*) FROM grants WHERE pool = ?1) WHERE id = ?1", (pool,)
+        )
 
     def _free_at(self, pool: int, windows: Sequence[Window], now: float) -> tuple[float, str]:
         """When the next slot is free at the earliest, and what it waits for.
@@ -140,9 +148,11 @@ class Grants:
         Of the rows in use, all but limit - 1 have to leave the window first. A row whose answer is still out
         may end now at the earliest: no wait is ever longer than it must be.
         """
-        blocked = self._file.execute("SELECT blocked FROM pools WHERE id = ?", (pool,)).fetchone()[0]
+        blocked, size = self._file.execute("SELECT blocked, size FROM pools WHERE id = ?", (pool,)).fetchone()
         moments = [(now if blocked is None else blocked, "block")]
         for window in windows:
+            if size < window.limit:
+                continue  # the day is counted only when it may be full
             surplus = self._in_use(pool, window, now) - window.limit
             if surplus >= 0:
                 (ends,) = self._file.execute(
@@ -169,7 +179,8 @@ class Grants:
             self._align(boot, steady, wall)
             yield steady
             if self._file.total_changes != before:
-                execute("UPDATE timeline SET boot = ?, steady = ?, wall = ?", (boot, steady, wall))
+                # max: a wall clock that was behind for a while does not seem to jump ahead over a reboot
+                execute("UPDATE timeline SET boot = ?, steady = ?, wall = max(wall, ?)", (boot, steady, wall))
             execute("COMMIT")
         finally:
             if self._file.in_transaction:

@@ -22,7 +22,7 @@ from connectors.auth import Auth
 from connectors.budget import Budget
 from connectors.clock import Clock
 from connectors.source import Check, Payload
-from schemas.errors import AuthError, FatalSourceError, Place, RetryableSourceError
+from schemas.errors import AuthError, BudgetExhausted, FatalSourceError, Place, RetryableSourceError
 
 log = structlog.get_logger()
 
@@ -38,6 +38,18 @@ class Retries:
     longest: float = 30.0
 
 
+class Ceiling:
+    """The most requests that one run may send, over all its sources: `--max-requests`."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def take(self, place: Place) -> None:
+        if self._left <= 0:
+            raise BudgetExhausted("the run's --max-requests are spent", place)
+        self._left -= 1
+
+
 class HttpClient:
     """Owns the connections to one source. Counts its requests by endpoint group in `requests`."""
 
@@ -51,6 +63,7 @@ class HttpClient:
         *,
         headers: Mapping[str, str] | None = None,
         retries: Retries = Retries(),  # noqa: B008 - frozen
+        ceiling: Ceiling | None = None,
         timeout: float = TOTAL_TIMEOUT,
     ) -> None:
         self._source = source
@@ -60,6 +73,7 @@ class HttpClient:
         self._clock = clock
         self._retries = retries
         self._timeout = timeout
+        self._ceiling = ceiling
         self._headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **(headers or {})}
         self._session: aiohttp.ClientSession | None = None
         self.requests: Counter[str] = Counter()
@@ -110,6 +124,8 @@ class HttpClient:
     async def _once(
         self, group: str, method: str, url: URL, credential: Mapping[str, str], body: Mapping[str, Any] | None
     ) -> Payload:
+        if self._ceiling is not None:
+            self._ceiling.take(Place(self._source, "", group))
         grant = await self._budget.grant(group)
         self.requests[group] += 1
         try:

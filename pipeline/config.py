@@ -90,7 +90,7 @@ class Serve(Section):
     def _guarded(self) -> Self:
         if self.token is None and not is_loopback(self.host):
             raise ValueError(
-                "opens the dashboard to other machines without a token: add `token: ${EVALSYNC_TOKEN}`, or or"
+                "opens the dashboard to other machines without a token: add `token: ${EVALSYNC_TOKEN}`, or"
                 " write `host: 127.0.0.1`"
             )
         return self

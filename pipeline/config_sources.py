@@ -27,15 +27,8 @@ from pipeline.config_fields import (
 _PUBLISHED = {"per_minute": 100, "per_day": 10_000}
 
 Bound = Literal["inclusive", "exclusive"]
-Column = Literal[
-    "evaluation_id",
-    "call_id",
-    "rating",
-    "comment",
-    "customer_name",
-    "agent_name",
-    "department_name",
-    "created_at",
+Column = Literal[  # a row as Voki sends it
+    "id", "call_id", "rating", "comment", "customer_name", "user_name", "department_name", "inserted_at"
 ]
 
 
@@ -73,22 +66,20 @@ class VokiAuth(Section):
 
 
 class Simulator(Section):
-    """A made-up world (seed, evaluations, until), or a world read from a file of real ratings."""
+    """A made-up world (seed, evaluations), or one read from a file of real ratings; `until` is its present."""
 
     seed: Whole = Field(7, ge=0, le=2**63 - 1)
     evaluations: Whole = Field(5000, ge=0, le=10_000_000)
     until: Instant | None = None
     file: LocalPath | None = None
-    columns: dict[Column, Line] = {}  # our name -> the name in the file
+    columns: dict[Column, Line] = {}  # the name at Voki -> the name in the file
 
     @model_validator(mode="after")
     def _one_world(self) -> Self:
         if self.file is None and self.columns:
             raise ValueError("has `columns` without a `file`: add `file: ratings.csv`, or remove `columns`")
-        if self.file is not None and self.model_fields_set & {"seed", "evaluations", "until"}:
-            raise ValueError(
-                "has a `file` and a made-up world: keep `file`, or `seed`, `evaluations`, `until`"
-            )
+        if self.file is not None and self.model_fields_set & {"seed", "evaluations"}:
+            raise ValueError("has a `file` and a made-up world: keep `file`, or `seed` and `evaluations`")
         if self.file is not None and self.file.suffix.lower() not in {".csv", ".parquet"}:
             raise ValueError(
                 "has a `file` that is no CSV or Parquet: give one that ends with .csv or .parquet"

@@ -107,53 +107,44 @@ def _text(path: Path) -> str:
 
 def _graph(marts: Mapping[str, Mart]) -> dict[str, tuple[str, ...]]:
     """Mart -> the marts that its SQL or its checks read."""
+    tables = {name: _tables(mart) for name, mart in marts.items()}
     maker: dict[str, str] = {}
-    for name, mart in marts.items():
-        for table in _created(mart):
+    for name, (created, _) in tables.items():
+        for table in created:
             if maker.setdefault(table, name) != name:
                 raise ConfigError(f"marts {maker[table]} and {name} both create {SCHEMA}.{table}")
         if maker.get(name) != name:
             raise ConfigError(f"mart {name} does not create {SCHEMA}.{name}")
     graph: dict[str, tuple[str, ...]] = {}
-    for name, mart in marts.items():
-        tables = _read(mart)
-        if unknown := sorted(tables - maker.keys()):
+    for name, (_, mentioned) in tables.items():
+        if unknown := sorted(mentioned - maker.keys()):
             raise ConfigError(f"mart {name} reads {SCHEMA}.{unknown[0]}, which no mart creates")
-        graph[name] = tuple(sorted({maker[table] for table in tables} - {name}))
+        graph[name] = tuple(sorted({maker[table] for table in mentioned} - {name}))
     return graph
 
 
-def _created(mart: Mart) -> set[str]:
-    """What mart.sql creates; anything else that it might do is refused."""
-    created: set[str] = set()
-    for statement in _parse(mart, mart.sql):
-        target = statement.find(exp.Table) if isinstance(statement, exp.Create) else None
-        if target is None or target.db.lower() != SCHEMA:
-            raise ConfigError(f"mart {mart.name}: mart.sql may only create tables and views in {SCHEMA}")
-        created.add(target.name.lower())
-    return created
-
-
-def _read(mart: Mart) -> set[str]:
-    """The names in the marts' schema that occur in the SQL or in the checks, which may only select."""
-    checks = tuple(_parse(mart, mart.checks))
-    if not checks or not all(isinstance(check, exp.Query) for check in checks):
+def _tables(mart: Mart) -> tuple[set[str], set[str]]:
+    """What a mart creates and what it mentions in the marts' schema; writing anywhere else is refused."""
+    creating, checking = _parse(mart, mart.sql), _parse(mart, mart.checks)
+    targets = [part.find(exp.Table) for part in creating if isinstance(part, exp.Create)]
+    created = {target.name.lower() for target in targets if target and target.db.lower() == SCHEMA}
+    if len(created) != len(creating):
+        raise ConfigError(f"mart {mart.name}: mart.sql may only create tables and views in {SCHEMA}")
+    if not checking or not all(isinstance(part, exp.Query) for part in checking):
         raise ConfigError(f"mart {mart.name}: checks.sql must hold SELECT statements and nothing else")
-    return {
-        table.name.lower()
-        for statement in (*_parse(mart, mart.sql), *checks)
-        for table in statement.find_all(exp.Table)
-        if table.db.lower() == SCHEMA
-    }
+    mentioned = (table for part in (*creating, *checking) for table in part.find_all(exp.Table))
+    return created, {table.name.lower() for table in mentioned if table.db.lower() == SCHEMA}
 
 
-def _parse(mart: Mart, sql: str) -> Iterator[exp.Expression]:
+def _parse(mart: Mart, sql: str) -> tuple[exp.Expression, ...]:
     try:
-        for statement in statements(sql):
-            parsed = sqlglot.parse(statement, read="duckdb")
-            yield from (part for part in parsed if isinstance(part, exp.Expression))
+        parts = sqlglot.parse(sql, read="duckdb")
     except SqlglotError as error:
         raise ConfigError(f"mart {mart.name}: SQL that cannot be read: {error}") from error
+    # A comment after the last semicolon is parsed into a part of its own.
+    return tuple(
+        part for part in parts if isinstance(part, exp.Expression) and not isinstance(part, exp.Semicolon)
+    )
 
 
 def _chosen(ordered: tuple[Mart, ...], only: Collection[str] | None) -> tuple[Mart, ...]:

@@ -58,14 +58,15 @@ def start(folder: Path, pass_id: str, window: Window, *, advances: bool) -> Pass
     return one
 
 
-def unfinished(folder: Path) -> Pass | None:
-    """The pass that an earlier run left open, if any."""
+def unfinished(folder: Path) -> list[Pass]:
+    """The passes that an earlier run left open, oldest first."""
+    passes = []
     for place in sorted(folder.glob("*/")):
         about = place / "pass.json"
         if about.exists() and not (place / "done").exists():
             value = json.loads(about.read_text())
-            return Pass(place.name, place, _window(value["window"]), value["advances"])
-    return None
+            passes.append(Pass(place.name, place, _window(value["window"]), value["advances"]))
+    return passes
 
 
 def seal(one: Pass, number: int, page: Page, observed_at: datetime) -> Sealed:
@@ -110,12 +111,6 @@ def body(page: Sealed) -> bytes:
 def gaps(one: Pass, pages: Sequence[Sealed]) -> list[Window]:
     """What of the window no sealed page covers."""
     return subtract(one.window, [page.covers for page in pages if page.covers])
-
-
-def reject(page: Sealed) -> None:
-    """Withdraw a page whose records break the contract: its part is asked for again."""
-    page.path.rename(page.path.with_suffix(".rejected"))
-    sync_folder(page.path.parent)
 
 
 def finish(one: Pass) -> None:

@@ -21,18 +21,10 @@ FEW = 10  # fewer broken records than this never stop a page, whatever their sha
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """The records of one sealed page."""
-
-    number: int
-    observed_at: datetime
-    records: Sequence[Record]
-
-
-@dataclass(frozen=True, slots=True)
 class Valid:
     record: BaseModel
     observed_at: datetime
+    moment: datetime | None  # its place in the window
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +33,16 @@ class DeadLetter:
     reason: str
     pointer: str  # JSON pointer of the field at fault
     raw: str  # the record as ASCII JSON
-    cursor: datetime | None
+    moment: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The outcomes of one page's records, in their order, each with the record's key."""
+
+    number: int
+    observed_at: datetime
+    outcomes: Sequence[tuple[str, Valid | DeadLetter]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +53,21 @@ class Validated:
     duplicates: int
 
 
-def validate(stream: Stream, pages: Iterable[Fetched], privacy: Privacy) -> Validated:
-    """One outcome per key, from the newest answer that holds it."""
-    newest: dict[str, Valid | DeadLetter] = {}
-    fetched = 0
-    for page in sorted(pages, key=lambda page: (page.observed_at, page.number)):
-        for record in page.records:
-            fetched += 1
-            newest[stream.key_of(record)] = _judge(stream, record, page.observed_at, privacy)
-    dead = [one for one in newest.values() if isinstance(one, DeadLetter)]
-    valid = [one for one in newest.values() if isinstance(one, Valid)]
-    return Validated(fetched, valid, dead, duplicates=fetched - len(newest))
+def judge(
+    stream: Stream, number: int, observed_at: datetime, records: Sequence[Record], privacy: Privacy
+) -> Judged:
+    """Each record of a page against the contract."""
+    return Judged(
+        number,
+        observed_at,
+        [(stream.key_of(record), _judge(stream, record, observed_at, privacy)) for record in records],
+    )
 
 
-def check_share(stream: Stream, records: Sequence[Record], max_share: float) -> None:
+def check_share(stream: Stream, page: Judged, max_share: float) -> None:
     """Raise QuarantineOverflow where more than `max_share` of a page breaks the contract."""
-    broken = [reason for record in records if (reason := _breach(stream, record))]
-    count, whole = len(broken), len(records)
+    broken = [(one.reason, one.pointer) for _, one in page.outcomes if isinstance(one, DeadLetter)]
+    count, whole = len(broken), len(page.outcomes)
     if count > max_share * whole and (count >= FEW or count == whole > 1):
         reason, pointer = max(set(broken), key=broken.count)
         raise QuarantineOverflow(
@@ -78,21 +77,26 @@ def check_share(stream: Stream, records: Sequence[Record], max_share: float) -> 
         )
 
 
+def newest(pages: Iterable[Judged]) -> Validated:
+    """One outcome per key: that of the newest answer, by the source's clock, that holds it."""
+    chosen: dict[str, Valid | DeadLetter] = {}
+    fetched = 0
+    for page in sorted(pages, key=lambda page: (page.observed_at, page.number)):
+        fetched += len(page.outcomes)
+        chosen.update(page.outcomes)
+    dead = [one for one in chosen.values() if isinstance(one, DeadLetter)]
+    valid = [one for one in chosen.values() if isinstance(one, Valid)]
+    return Validated(fetched, valid, dead, duplicates=fetched - len(chosen))
+
+
 def _judge(stream: Stream, record: Record, observed_at: datetime, privacy: Privacy) -> Valid | DeadLetter:
     try:
-        return Valid(stream.contract.record.model_validate(record), observed_at)
+        model = stream.contract.record.model_validate(record)
+        return Valid(model, observed_at, getattr(model, stream.contract.cursor))
     except ValidationError as error:
         reason, pointer = _first(error)
         raw = json.dumps(privacy.mask(record), ensure_ascii=True)
         return DeadLetter(_letter_key(stream.key_of(record)), reason, pointer, raw, stream.cursor_of(record))
-
-
-def _breach(stream: Stream, record: Record) -> tuple[str, str] | None:
-    try:
-        stream.contract.record.model_validate(record)
-    except ValidationError as error:
-        return _first(error)
-    return None
 
 
 def _first(error: ValidationError) -> tuple[str, str]:

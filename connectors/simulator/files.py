@@ -5,6 +5,7 @@ nothing else is guessed, and what is no good rating stays in, as the source woul
 or time is a function of the row's number, so that the same file always is the same world.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -44,8 +45,9 @@ def load_file(
         raise ValueError(f"{path}: is no CSV or Parquet file: {error}") from None
     there = table.column_names
     for name in {"rating": "rating"} | wanted:
-        if (column := wanted.get(name, name)) not in there:
-            raise ValueError(f"{path}: no column {column!r} for {name}; columns are {', '.join(there)}")
+        if there.count(column := wanted.get(name, name)) != 1:
+            how = "no" if column not in there else "more than one"
+            raise ValueError(f"{path}: {how} column {column!r} for {name}; columns are {', '.join(there)}")
     used = {name: wanted.get(name, name) for name in FIELDS if wanted.get(name, name) in there}
     cells = {name: table.column(column).to_pylist() for name, column in used.items()}
     pairs = _rows(path, used, cells, table.num_rows, (until or UNTIL) - timedelta(days=DAYS))
@@ -84,7 +86,7 @@ def _rows(
     for i, spare in zip(range(n), spread(start), strict=False):
         row: Wire = {name: cells[name][i] for name in used}
         try:
-            at = spare if row.get("inserted_at") is None else _time(row["inserted_at"])
+            at = spare if row.get("inserted_at") in (None, "") else _time(row["inserted_at"])
         except (ValueError, OverflowError):
             raise ValueError(
                 f"{path}: row {i + 1}, column {used['inserted_at']!r}: {row['inserted_at']!r} is no time "
@@ -98,12 +100,14 @@ def _rows(
 
 
 def _rating(value: Any) -> Any:
-    """4.0 is 4; 4.5 and "bad" stay."""
+    """4.0 is 4; 4.5 and "bad" stay. What JSON has no number for is null."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
     elif not isinstance(value, (int, float, str, type(None))):
         value = str(value)
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(value, float):
+        return None if not math.isfinite(value) else int(value) if value.is_integer() else value
+    return value
 
 
 def _time(value: Any) -> int:

@@ -29,12 +29,8 @@ class Windows:
         now, taken = self._steady(), self._taken.setdefault(caller, deque())
         while taken and taken[0] <= now - DAY:
             taken.popleft()
-        waits = [
-            wait
-            for span, most in limits
-            if most is not None and (wait := _wait(taken, now, span, most, window))
-        ]
-        if waits:
+        waits = [_wait(taken, now, span, most, window) for span, most in limits if most is not None]
+        if any(waits):
             return max(waits)
         taken.append(now)
         return None

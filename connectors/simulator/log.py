@@ -28,7 +28,7 @@ class Arrival:
 
 
 class Log:
-    """Owns the list of arrivals, and a file of them if one is wanted (a line on arrival, a line with the status)."""
+    """Owns the arrivals, and a file of them if one is wanted: a line on arrival, a line with the status."""
 
     def __init__(self, now: Now, steady: Steady, file: Path | None = None) -> None:
         self._now, self._steady, self._arrivals = now, steady, list[Arrival]()

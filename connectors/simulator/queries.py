@@ -47,7 +47,10 @@ def evaluations(world: World, query: Query, switches: Switches, turn: int) -> An
         keys = sorted(keys[low:high], key=lambda key: _sortable(world.row(key).get(paging.sort_by)))
         low, high = 0, total
     first, last = (page - 1) * paging.size, min(page * paging.size, total)
-    chosen = _cut(keys, low, high, first, last, paging, switches, turn) if first < last else []
+    chosen: list[Key] = []
+    if first < last:
+        chosen = _cut(keys, (low, high), (first, last), paging, ties_as=switches.tie_order, turn=turn)
+
     meta = {
         "current_page": page,
         "page_size": paging.shown_size,
@@ -162,28 +165,27 @@ def _past_end(page: int, pages: int, switches: Switches) -> int:
 
 def _cut(
     keys: list[Key],
-    low: int,
-    high: int,
-    first: int,
-    last: int,
+    within: tuple[int, int],
+    wanted: tuple[int, int],
     paging: Paging,
-    switches: Switches,
+    *,
+    ties_as: str,
     turn: int,
 ) -> list[Key]:
-    """The rows [first, last) of keys[low:high] in the order asked for."""
+    """Of the keys within [low, high), the places wanted in the order asked for."""
+    (low, high), (first, last) = within, wanted
     left, right = (high - last, high - first) if paging.descending else (low + first, low + last)
-    if switches.tie_order == "stable" or paging.sort_by != "inserted_at":
+    if ties_as == "stable" or paging.sort_by != "inserted_at":
         chosen = keys[left:right]
         return chosen[::-1] if paging.descending else chosen
     # Widen to whole seconds, put every tie in its order, cut again.
     start = max(low, bisect_left(keys, edge(keys[left][0])))
     stop = min(high, bisect_left(keys, edge(keys[right - 1][0] + 1)))
     ties = [list(tie) for _, tie in groupby(keys[start:stop], key=lambda key: key[0])]
-    shuffle = random.Random(turn).shuffle
     for tie in ties:
-        if switches.tie_order == "shuffled":
-            shuffle(tie)
-        else:
+        if len(tie) > 1 and ties_as == "shuffled":
+            random.Random(turn << 40 ^ tie[0][0]).shuffle(tie)
+        elif ties_as == "by_id_desc":
             tie.reverse()
     ordered = [key for tie in (ties[::-1] if paging.descending else ties) for key in tie]
     skip = stop - right if paging.descending else left - start

@@ -5,7 +5,7 @@ requests that it names. Nothing here knows HTTP: how a fault looks on the wire i
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -49,7 +49,7 @@ Kind = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fault:
-    """One fault. Of the requests that match, it strikes those named by `at`, `every` and `first`; else all."""
+    """One fault. Of the matching requests it strikes those named by `at`, `every`, `first`; else all."""
 
     kind: Kind
     match: str = (
@@ -115,60 +115,63 @@ def jitter(seed: int, low: float, high: float) -> Callable[[], float]:
     return lambda: source.uniform(low, high)
 
 
-def churn(
-    world: World,
-    *,
-    seed: int,
-    inside: tuple[datetime, datetime],
-    now: Now | None = None,
-    inserts: float = 0,
-    late_inserts: float = 0,
-    edits: float = 0,
-    deletes: float = 0,
-    constant_total: bool = False,
-    turns: int | None = None,
-) -> Mutation:
+@dataclass(slots=True)
+class Churn:
     """A source that moves: so many changes before each request; 0.3 is one in about three requests.
 
     Late inserts, edits and deletes happen in [lower, upper) of `inside`, inserts at `now`. With
     `constant_total` as many rows come late as go, so that no total over `inside` ever tells. Ends
     after `turns` requests.
     """
-    source = random.Random(seed)
-    lower, upper = seconds(inside[0]), seconds(inside[1])
-    if inserts and now is None:
-        raise ValueError("inserts happen now: churn needs the calendar")
-    calendar = now or (lambda: inside[1])
 
-    def often(mean: float) -> int:
-        return int(mean) + (source.random() < mean % 1)
+    world: World
+    seed: int
+    inside: tuple[datetime, datetime]
+    now: Now | None = None
+    inserts: float = 0
+    late_inserts: float = 0
+    edits: float = 0
+    deletes: float = 0
+    constant_total: bool = False
+    turns: int | None = None
+    _random: random.Random = field(init=False)
 
-    def victim() -> str | None:
-        keys, low, high = world.span(lower, upper)
-        return keys[source.randrange(low, high)][1] if low < high else None
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+        if self.inserts and self.now is None:
+            raise ValueError("inserts happen now: churn needs the calendar")
 
-    def rating() -> int:
-        return source.randint(1, 5)
+    def __call__(self, turn: int, _arrival: Arrival) -> None:
+        if self.turns is None or turn <= self.turns:
+            with self.world.lock:
+                self._change(turn)
 
-    def before(turn: int, _arrival: Arrival) -> None:
-        if turns is not None and turn > turns:
-            return
-        with world.lock:
-            for _ in range(often(inserts)):
-                world.insert(calendar(), rating=rating())
-            late, gone = often(late_inserts), often(deletes)
-            if constant_total:
-                late = gone = min(max(late, gone), len(world))
-            for _ in range(often(edits)):
-                if (row_id := victim()) is not None:
-                    world.edit(row_id, rating=rating(), comment=f"Corrigido na consulta {turn}")
-            for _ in range(gone):
-                if (row_id := victim()) is not None:
-                    world.delete(row_id)
-            for _ in range(late):
-                world.insert(moment(source.randrange(lower, upper)), rating=rating())
+    def _change(self, turn: int) -> None:
+        if self.now:
+            for _ in range(self._often(self.inserts)):
+                self.world.insert(self.now(), rating=self._random.randint(1, 5))
+        for row_id in self._victims(self._often(self.edits)):
+            self.world.edit(
+                row_id, rating=self._random.randint(1, 5), comment=f"Corrigido na consulta {turn}"
+            )
+        late, gone = self._often(self.late_inserts), self._often(self.deletes)
+        size = len(self.world)
+        for row_id in self._victims(max(late, gone) if self.constant_total else gone):
+            self.world.delete(row_id)
+        lower, upper = map(seconds, self.inside)
+        for _ in range(size - len(self.world) if self.constant_total else late):
+            at = moment(self._random.randrange(lower, upper))
+            self.world.insert(at, rating=self._random.randint(1, 5))
 
-    return before
+    def _often(self, mean: float) -> int:
+        return int(mean) + (self._random.random() < mean % 1)
+
+    def _victims(self, n: int) -> Iterator[str]:
+        lower, upper = map(seconds, self.inside)
+        for _ in range(n):
+            keys, low, high = self.world.span(lower, upper)
+            if low < high:
+                yield keys[self._random.randrange(low, high)][1]
 
 
 def purging(world: World, before: datetime, at_turn: int) -> Mutation:

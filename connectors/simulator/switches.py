@@ -1,4 +1,4 @@
-"""Everything the documentation leaves open, as one value with its settings. The defaults are its safest reading.
+"""Everything the documentation leaves open, as one value. The defaults are its safest reading.
 
 Where a field says DOC, the default is documented and the other settings are for tests; all others are
 UNKNOWN: a client that holds its promises must hold them under every setting.

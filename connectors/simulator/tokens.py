@@ -81,7 +81,7 @@ class Gate:
         if not claims or claims["typ"] != kind or claims["exp"] <= seconds(self._now()):
             return None
         user = self.users.get(claims["sub"])
-        return user and Account(user.tenant, user.subject, user)
+        return Account(user.tenant, user.subject, user) if user else None
 
     def revoke(self, token: str) -> None:
         self._revoked.add(token)

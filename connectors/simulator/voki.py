@@ -7,9 +7,9 @@ consistent look at the table.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -24,7 +24,6 @@ from connectors.simulator.tokens import Account, Gate
 from connectors.simulator.wire import Answer, Refused, data, detail, invalid, too_many
 from connectors.simulator.world import World
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ROUTES = (  # stats before :id (DOC: route order matters)
     ("GET", "/api/v1/evaluations", "list"),
     ("POST", "/api/v1/evaluations", "create"),
@@ -36,12 +35,11 @@ ROUTES = (  # stats before :id (DOC: route order matters)
     ("POST", "/api/auth/logout", "logout"),
 )
 SIGNING_IN = frozenset({"login", "refresh", "logout"})
-NAMES = {(method, template): name for method, template, name in ROUTES}
 
 
 @dataclass(slots=True)
 class Site:
-    """One running API: its tables, its doors, its log. `switches` and `script` may be changed while it runs."""
+    """One running API: its tables, its gate, its log. `switches` and `script` may change while it runs."""
 
     worlds: dict[str, World]
     gate: Gate
@@ -69,25 +67,15 @@ class Ask:
 
 
 def application(site: Site) -> web.Application:
-    @web.middleware
-    async def front(request: web.Request, _handler: Handler) -> web.StreamResponse:
-        return await _front(site, request)
-
-    app = web.Application(middlewares=[front])
-    for method, template, _ in ROUTES:
-        app.router.add_route(method, template, _nothing)
+    app = web.Application()
+    for method, template, name in ROUTES:
+        app.router.add_route(method, template, partial(_respond, site, name, template))
+    app.router.add_route("*", "/{path:.*}", partial(_respond, site, "", ""))
     return app
 
 
-async def _nothing(_request: web.Request) -> web.StreamResponse:
-    raise AssertionError("the middleware answers every request")
-
-
-async def _front(site: Site, request: web.Request) -> web.StreamResponse:
+async def _respond(site: Site, name: str, template: str, request: web.Request) -> web.StreamResponse:
     """Log, wait, let things happen, answer, and log the status."""
-    resource = request.match_info.route.resource
-    template = resource.canonical if resource else ""
-    name = NAMES.get((request.method, template), "")
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
     key = site.gate.key(token) if token else request.remote or ""
     arrival = site.log.arrive(request.method, template, request.path, dict(request.query), key)

@@ -13,7 +13,7 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from connectors.simulator.clock import moment, read_time, seconds, stamp
 
@@ -71,7 +71,7 @@ class World:
     @classmethod
     def from_pairs(
         cls, pairs: Iterable[tuple[int, Wire]], *, tenant: str = "demo", until: datetime | None = None
-    ) -> "World":
+    ) -> Self:
         """Make a world of (unix seconds, row): one sort, no row is looked at twice.
 
         Without `until` the calendar starts one second after the newest row.
@@ -90,7 +90,7 @@ class World:
     @classmethod
     def from_rows(
         cls, rows: Iterable[Mapping[str, Any]], *, tenant: str = "demo", until: datetime | None = None
-    ) -> "World":
+    ) -> Self:
         """Make a world of rows as they go over the wire; each needs an `inserted_at` that can be read."""
         return cls.from_pairs(((_time_of(row), dict(row)) for row in rows), tenant=tenant, until=until)
 
@@ -166,7 +166,7 @@ class World:
     def span(
         self, lower: int | None = None, upper: int | None = None, label: Label = "all"
     ) -> tuple[list[Key], int, int]:
-        """The label's keys and the slice of them in [lower, upper). The list is the table's own: read it only."""
+        """The label's keys and where [lower, upper) lies in them. The list is the table's: only read."""
         keys = self._keys.get(label, [])
         low = 0 if lower is None else bisect_left(keys, edge(lower))
         high = len(keys) if upper is None else bisect_left(keys, edge(upper))
@@ -245,7 +245,10 @@ class World:
 
 def _time_of(row: Mapping[str, Any]) -> int:
     text = row.get("inserted_at")
-    found = read_time(text) if isinstance(text, str) else None
-    if not isinstance(found, datetime):
-        raise ValueError(f"row {row.get('id')!r}: inserted_at {text!r} is no time; use insert_raw(at, row)")
-    return seconds(found)
+    try:
+        found = read_time(str(text))
+    except ValueError:
+        found = None
+    if isinstance(found, datetime):
+        return seconds(found)
+    raise ValueError(f"row {row.get('id')!r}: inserted_at {text!r} is no time; use insert_raw(at, row)")

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline.destinations.warehouse import Fence, transaction
+from pipeline.destinations.warehouse import Fence, arrow, transaction
 from pipeline.statements import statement
 from pipeline.validate import DeadLetter
 from schemas.contract import TIMESTAMP, TableContract
@@ -107,7 +107,7 @@ def loaded_pages(connection: duckdb.DuckDBPyConnection, source: str, stream: str
 def _stage(connection: duckdb.DuckDBPyConnection, package: Package) -> None:
     """The package as views that the statements in sql/load read."""
     contract = package.contract
-    keys = package.table.column(contract.key)
+    keys: pa.ChunkedArray = package.table.column(contract.key)
     dead = pa.array([letter.record_key for letter in package.dead], type=pa.string())
     connection.register("staging", package.table)
     connection.register("healed", pa.table({"key": keys}))
@@ -126,12 +126,12 @@ def _tiles(tiles: Sequence[Tile]) -> pa.Table:
 def _letters(dead: Sequence[DeadLetter]) -> pa.Table:
     texts = ("record_key", "reason", "pointer", "raw")
     columns = {name: pa.array([getattr(one, name) for one in dead], type=pa.string()) for name in texts}
-    return pa.table({**columns, "cursor": pa.array([one.cursor for one in dead], type=TIMESTAMP)})
+    return pa.table({**columns, "cursor": pa.array([one.moment for one in dead], type=TIMESTAMP)})
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime) -> dict[str, int]:
     values = {"source": package.source, "tenant": package.tenant, "now": now, "run_id": package.run_id}
-    actions = connection.execute(statement(f"load/{package.contract.table}_merge"), values).to_arrow_table()
+    actions = arrow(connection, statement(f"load/{package.contract.table}_merge"), values)
     return {one["values"]: one["counts"] for one in actions.column("merge_action").value_counts().to_pylist()}
 
 

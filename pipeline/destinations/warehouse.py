@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from pipeline.files import sync_file, sync_folder, temporary
 from pipeline.statements import migrations
@@ -19,7 +20,7 @@ from schemas.errors import LoadError, WarehouseBusy
 
 # Files in this format open in every DuckDB from 1.2 on.
 STORAGE_VERSION = "v1.2.0"
-SETTINGS = {"storage_compatibility_version": STORAGE_VERSION, "autoinstall_known_extensions": "false"}
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": STORAGE_VERSION, "autoinstall_known_extensions": "false"}
 
 Fence = Callable[[], AbstractContextManager[None]]  # holds the lease still while a commit happens
 
@@ -70,6 +71,12 @@ def rows(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, A
     cursor = connection.execute(sql, dict(values) if values else None)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def arrow(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
+    """The result of one statement as an Arrow table."""
+    table: pa.Table = connection.execute(sql, dict(values) if values else None).to_arrow_table()
+    return table
 
 
 def _create(path: Path) -> None:

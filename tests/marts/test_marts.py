@@ -5,6 +5,8 @@ empty field is null, a column left out gets a plain value), `settings.json` wher
 `expected.csv` with all columns and rows of the mart, worked out by hand.
 """
 
+# ruff: noqa: S608 - names of tables and marts stand in the SQL here, values never do
+
 import csv
 import json
 import math
@@ -44,7 +46,7 @@ def test_case(case: Path, warehouse: duckdb.DuckDBPyConnection, marts: tuple[Mar
     build(DuckDBEngine(warehouse), marts)
 
     header, *expected = csv.reader((case / "expected.csv").read_text(encoding="utf-8").splitlines())
-    actual = warehouse.execute(f"SELECT * FROM marts.{case.parent.name}")  # noqa: S608 - a folder's name
+    actual = warehouse.execute(f"SELECT * FROM marts.{case.parent.name}")
     assert [column[0] for column in actual.description or []] == header
     assert_same_rows(actual.fetchall(), expected)
 
@@ -56,7 +58,7 @@ def test_files_run_as_they_stand_in_any_session(
     marts: tuple[Mart, ...],
     tmp_path: Path,
 ) -> None:
-    """Kills a reporting day taken from the session's time zone, and a file that needs this pipeline to run."""
+    """Kills a reporting day taken from the session's zone, and a file that only this pipeline can run."""
     load_case(warehouse, HERE / "rating_distribution" / "midnight_in_sao_paulo")
     build(DuckDBEngine(warehouse), marts)
     built = all_rows(warehouse, marts)
@@ -122,17 +124,22 @@ def load_table(warehouse: duckdb.DuckDBPyConnection, table: str, path: Path) -> 
         rows = list(csv.DictReader(lines))
     assert set(rows[0] if rows else ()) <= {column[0] for column in columns}
     values = [
-        [row.get(name, PLAIN.get(kind, "0") if null == "NO" else "") or None for name, kind, null, *_ in columns]
+        [
+            row.get(name, PLAIN.get(kind, "0") if null == "NO" else "") or None
+            for name, kind, null, *_ in columns
+        ]
         for row in rows
     ]
     if values:
         marks = ", ".join("?" for _ in columns)
-        warehouse.executemany(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608 - a file's name
+        warehouse.executemany(f"INSERT INTO {table} VALUES ({marks})", values)
 
 
-def all_rows(warehouse: duckdb.DuckDBPyConnection, marts: tuple[Mart, ...]) -> dict[str, list[tuple[Any, ...]]]:
+def all_rows(
+    warehouse: duckdb.DuckDBPyConnection, marts: tuple[Mart, ...]
+) -> dict[str, list[tuple[Any, ...]]]:
     return {
-        mart.name: warehouse.execute(f"SELECT * FROM marts.{mart.name} ORDER BY ALL").fetchall()  # noqa: S608
+        mart.name: warehouse.execute(f"SELECT * FROM marts.{mart.name} ORDER BY ALL").fetchall()
         for mart in marts
     }
 

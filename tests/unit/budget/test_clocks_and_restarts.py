@@ -102,11 +102,11 @@ def test_setting_the_wall_clock_changes_nothing(tmp_path: Path, jump: float, res
 
     async def scenario() -> tuple[float, float]:
         clock = virtual_clock()
-        jumped = replace(clock, wall=lambda: clock.wall() + jump)
-        now = {"wall": clock.wall}
-        with opened(tmp_path, replace(clock, wall=lambda: now["wall"]()), Limit(5, 10)) as budget:
+        skew = [0.0]
+        jumped = replace(clock, wall=lambda: clock.wall() + skew[0])
+        with opened(tmp_path, jumped, Limit(5, 10)) as budget:
             await use(budget, 5)
-            now["wall"] = jumped.wall
+            skew[0] = jump
             if not restart:
                 return await waited(budget), await fill_the_day(budget)
         with opened(tmp_path, jumped, Limit(5, 10)) as budget:

@@ -4,11 +4,13 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from connectors.simulator.world import FIELDS
 from pipeline.config import Config, VokiSource, load, parse
+from pipeline.config_sources import Column
 from schemas.errors import ConfigError
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -86,6 +88,15 @@ def test_a_budget_above_the_published_one_needs_force_and_one_below_does_not() -
     raised = REAL.replace("{per_minute: 60, per_day: 9000}", "{per_minute: 500, force: true}")
     assert read(raised).sources[0].budget.per_minute == 500
     assert read(REAL).sources[0].budget.per_day == 9000
+
+
+def test_a_file_of_ratings_is_mapped_by_the_fields_that_the_simulator_knows() -> None:
+    assert get_args(Column) == FIELDS
+    text = REAL.replace("{seed: 7, evaluations: 10,", "{file: ratings.csv, columns: {rating: score},")
+    source = read(text).sources[1]
+    assert source.simulator is not None
+    assert source.simulator.file == Path("/srv/evalsync/ratings.csv")
+    assert source.simulator.columns == {"rating": "score"}
 
 
 def test_http_is_for_loopback_only() -> None:

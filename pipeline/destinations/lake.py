@@ -1,0 +1,203 @@
+"""What readers see: snapshots/<run>/ with warehouse.duckdb, Parquet files and a manifest; `current` names the newest.
+
+Promises: a reader sees one whole snapshot, old or new; nothing half written is ever reachable; readers never
+block a sync; what has not changed is hard-linked, so that publishing costs what changed. All files of a table have
+one schema and checksums in every page; the manifest has the SHA-256, the rows and the version of each file.
+
+Order, which survives a power cut: files under a temporary folder -> fsync each -> rename the folder -> fsync its
+parent -> swap the symlink -> fsync the data folder.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.destinations.warehouse import arrow, connect, rows
+from pipeline.files import replace_file, sync_file, sync_folder
+from pipeline.statements import statement
+from schemas.contract import LOAD_COLUMNS, TIMESTAMP, TableContract
+from schemas.errors import PublishError
+
+READERS = 0o640  # files that an analyst or a BI tool of the same group may read
+READERS_FOLDER = 0o750
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One Parquet file of a snapshot."""
+
+    path: str  # relative to the snapshot
+    table: str
+    rows: int
+    version: str  # changes whenever the rows behind the file change
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    run_id: str
+    folder: Path
+    files: Sequence[File]
+
+
+def publish(warehouse: Path, data: Path, run_id: str, contracts: Sequence[TableContract], keep: int) -> Snapshot:
+    """Make the snapshot of this run and point `current` to it. Raises PublishError; then the old one stays."""
+    root = data / "snapshots"
+    fresh = root / f".{run_id}.tmp"
+    try:
+        root.mkdir(mode=READERS_FOLDER, exist_ok=True)
+        for leftover in root.glob(".*.tmp"):
+            shutil.rmtree(leftover)
+        fresh.mkdir(mode=READERS_FOLDER)
+        files = _write(warehouse, fresh, current(data), run_id, contracts)
+        place = root / run_id
+        fresh.rename(place)
+        sync_folder(root)
+        _swap(data, place)
+        _prune(root, keep, place)
+    except OSError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        where = error.filename or root
+        raise PublishError(
+            f"{where}: {error.strerror}; the previous snapshot stays, the rows are loaded and come with the next run"
+        ) from None
+    return Snapshot(run_id, place, files)
+
+
+def current(data: Path) -> Path | None:
+    """The newest snapshot's folder, resolved once, so that a reader stays within one snapshot."""
+    link = data / "current"
+    return link.resolve() if link.is_symlink() and link.exists() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one file that is to be in a snapshot."""
+
+    folder: str
+    table: str
+    rows: int
+    version: str
+    read: Callable[[], pa.Table]
+
+
+def _write(
+    warehouse: Path, fresh: Path, previous: Path | None, run_id: str, contracts: Sequence[TableContract]
+) -> list[File]:
+    known = {one.path.rpartition("/")[0]: one for one in read_manifest(previous)} if previous else {}
+    with connect(warehouse) as db:
+        db.execute("CHECKPOINT")
+        parts = [*(part for contract in contracts for part in _months(db, contract)), *_whole_tables(db, run_id)]
+        files = []
+        for part in parts:
+            same = known.get(part.folder)
+            if previous is not None and same is not None and same.version == part.version:
+                files.append(_link(fresh, previous, same))
+            else:
+                files.append(_file(fresh, part, run_id))
+    copy = fresh / "warehouse.duckdb"
+    shutil.copyfile(warehouse, copy)
+    copy.chmod(READERS)
+    sync_file(copy)
+    manifest = {
+        "run_id": run_id,
+        "warehouse": {"path": copy.name, "sha256": _sha256(copy)},
+        "files": [asdict(one) for one in files],
+    }
+    replace_file(fresh / "manifest.json", json.dumps(manifest, indent=1).encode(), READERS)
+    for folder, _, _ in os.walk(fresh):
+        sync_folder(Path(folder))
+    return files
+
+
+def _months(db: duckdb.DuckDBPyConnection, contract: TableContract) -> Iterator[Part]:
+    """One part per source and month of the cursor, in UTC."""
+    schema = _lake_schema(contract)
+    for month in rows(db, statement(f"publish/{contract.table}_months")):
+        values = {"source": month["source"], "month": month["month"]}
+        yield Part(
+            folder=f"{contract.table}/source={month['source']}/month={month['month']}",
+            table=contract.table,
+            rows=month["rows"],
+            version=month["version"],
+            read=partial(_rows_of_month, db, contract.table, values, schema),
+        )
+
+
+def _whole_tables(db: duckdb.DuckDBPyConnection, run_id: str) -> Iterator[Part]:
+    """Marts (views too) and meta tables, one file each; they change with every run."""
+    for one in rows(db, statement("publish/tables")):
+        name = f"{one['schema']}/{one['name']}"
+        sql = f'SELECT * FROM "{one["schema"]}"."{one["name"]}"'  # noqa: S608 - names of our own catalog
+        [(count,)] = db.execute(f"SELECT count(*) FROM ({sql})").fetchall()  # noqa: S608 - as above
+        yield Part(name, one["name"], count, run_id, partial(arrow, db, sql))
+
+
+def _rows_of_month(
+    db: duckdb.DuckDBPyConnection, table: str, values: Mapping[str, Any], schema: pa.Schema
+) -> pa.Table:
+    return arrow(db, statement(f"publish/{table}"), values).select(schema.names).cast(schema)
+
+
+def _lake_schema(contract: TableContract) -> pa.Schema:
+    """One schema for every file of a table, declared and never taken from the content."""
+    load = [pa.field(name, pa.string() if name == "_run_id" else TIMESTAMP) for name in LOAD_COLUMNS]
+    return pa.schema([pa.field("tenant", pa.string(), nullable=False), *contract.columns, *load])
+
+
+def _file(fresh: Path, part: Part, run_id: str) -> File:
+    """Write a part; its name is unique to the run, so that no cache takes it for an older file."""
+    folder = fresh / part.folder
+    folder.mkdir(parents=True, mode=READERS_FOLDER)
+    path = folder / f"{run_id}.parquet"
+    with path.open("xb") as sink:
+        path.chmod(READERS)
+        pq.write_table(part.read(), sink, compression="zstd", write_page_checksum=True)
+        sink.flush()
+        os.fsync(sink.fileno())
+    return File(str(path.relative_to(fresh)), part.table, part.rows, part.version, _sha256(path))
+
+
+def _link(fresh: Path, previous: Path, same: File) -> File:
+    path = fresh / same.path
+    path.parent.mkdir(parents=True, mode=READERS_FOLDER)
+    path.hardlink_to(previous / same.path)
+    return same
+
+
+def read_manifest(snapshot: Path) -> list[File]:
+    """The files of a snapshot; empty where its manifest cannot be read (then every file is written anew)."""
+    try:
+        return [File(**one) for one in json.loads((snapshot / "manifest.json").read_text())["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _swap(data: Path, place: Path) -> None:
+    fresh = data / ".current.tmp"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(place.relative_to(data), target_is_directory=True)
+    fresh.replace(data / "current")
+    sync_folder(data)
+
+
+def _prune(root: Path, keep: int, newest: Path) -> None:
+    snapshots = sorted(place for place in root.iterdir() if not place.name.startswith("."))
+    for place in snapshots[:-keep]:
+        if place != newest:
+            shutil.rmtree(place)

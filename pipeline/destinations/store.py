@@ -1,0 +1,112 @@
+"""The warehouse as one run uses it: every DuckDB call on one thread, every commit behind the run's lease.
+
+Promises that the event loop never waits for DuckDB, that two streams of a run never write at once, and that a
+run which lost its lease writes nothing.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+
+from connectors.source import Stream, Window
+from pipeline.destinations import load as loading
+from pipeline.destinations.load import Loaded, Package
+from pipeline.destinations.warehouse import connect, transaction
+from pipeline.ledger import Lease, Ledger
+from pipeline.receipt import StreamReceipt, figures_json
+from pipeline.reconcile import Loaded as LoadedFigures
+from pipeline.reconcile import Proof, loaded_figures
+from pipeline.statements import statement
+
+_T = TypeVar("_T")
+
+
+class Store:
+    """Owns the thread that talks to DuckDB. Each call opens the working file and closes it again."""
+
+    def __init__(self, path: Path, ledger: Ledger, lease: Lease) -> None:
+        self.path = path
+        self._ledger = ledger
+        self._lease = lease
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="duckdb")
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+    def fence(self) -> AbstractContextManager[None]:
+        """Held while a commit happens: raises LoadError where the lease is lost."""
+        return self._ledger.fence(self._lease)
+
+    async def use(self, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
+        """Run `work` with an open connection on the thread."""
+
+        def call() -> _T:
+            with connect(self.path) as connection:
+                return work(connection)
+
+        return await self.thread(call)
+
+    async def thread(self, work: Callable[[], _T]) -> _T:
+        """Run `work` on the thread, with the working file closed."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def watermark(self, source: str, stream: str) -> datetime | None:
+        values = {"source": source, "stream": stream}
+        found = await self.use(lambda db: db.execute(statement("load/watermark_of"), values).fetchall())
+        return found[0][0] if found else None
+
+    async def loaded_pages(self, source: str, stream: str, pass_id: str) -> int:
+        return await self.use(lambda db: loading.loaded_pages(db, source, stream, pass_id))
+
+    async def load(self, package: Package, now: datetime) -> Loaded:
+        return await self.use(lambda db: loading.load(db, package, now, self.fence))
+
+    async def figures(self, source: str, tenant: str, stream: Stream, window: Window) -> LoadedFigures:
+        return await self.use(lambda db: loaded_figures(db, source, tenant, stream, window))
+
+    async def record_proof(self, run_id: str, source: str, stream: str, proof: Proof) -> None:
+        values = {
+            "run_id": run_id,
+            "source": source,
+            "stream": stream,
+            "from": proof.window.lower,
+            "to": proof.window.upper,
+            "source_total": proof.source_total,
+            "loaded_total": proof.loaded_total,
+            "figures": json.dumps(figures_json(proof)),
+            "state": proof.state,
+            "reason": proof.reason,
+            "checked_at": proof.checked_at,
+        }
+
+        def insert(db: duckdb.DuckDBPyConnection) -> None:
+            with transaction(db, self.fence):
+                db.execute(statement("load/proof"), values)
+
+        await self.use(insert)
+
+    async def record_run(
+        self, run_id: str, outcome: str, began: datetime, ended: datetime, streams: Sequence[StreamReceipt]
+    ) -> None:
+        """The run as the warehouse's readers see it, in meta.runs and meta.stream_runs."""
+        names = ("fetched", "inserted", "updated", "unchanged", "deleted", "dead_letters", "duplicates")
+
+        def insert(db: duckdb.DuckDBPyConnection) -> None:
+            with transaction(db, self.fence):
+                values = {"run_id": run_id, "outcome": outcome, "started_at": began, "finished_at": ended}
+                db.execute(statement("load/run"), values)
+                for one in streams:
+                    counts = {name: getattr(one.loaded, name) for name in names}
+                    about = {"source": one.source, "stream": one.stream, "outcome": one.outcome, "error": one.error}
+                    numbers = {"requests": one.requests, **counts}
+                    when = {"run_id": run_id, "finished_at": ended}
+                    db.execute(statement("load/stream_run"), {**when, **about, **numbers})
+
+        await self.use(insert)

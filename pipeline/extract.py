@@ -1,0 +1,78 @@
+"""From a source to sealed pages of a pass, judged on the way.
+
+Promises: a page is sealed before anything builds on it, and only when its records are believable
+(QuarantineOverflow otherwise, with the page left to be asked for again); a pass that was interrupted goes on at
+what its sealed pages do not cover.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from connectors.paging import open_window, seek
+from connectors.source import Answer, Client, Page, Query, Record, Stream
+from pipeline import package
+from pipeline.package import Pass, Sealed
+from pipeline.privacy import Privacy
+from pipeline.validate import Judged, check_share, judge
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What is needed to read one stream."""
+
+    stream: Stream
+    client: Client
+    folder: Path  # of the stream's packages
+    page_size: int
+    privacy: Privacy
+    max_share: float
+
+    async def ask(self, query: Query) -> Answer:
+        return await self.stream.ask(self.client, query)
+
+
+async def begin(
+    job: Extraction, pass_id: str, lower: datetime, upper: datetime | None, *, advances: bool
+) -> tuple[Pass, Page]:
+    """Open a window behind the source's clock, and a pass for it; its first page is not sealed yet."""
+    window, first = await open_window(job.stream, job.ask, lower, job.page_size, upper)
+    one = await asyncio.to_thread(package.start, job.folder, pass_id, window, advances=advances)
+    return one, first
+
+
+async def read(
+    job: Extraction, one: Pass, known: Sequence[Sealed], first: Page | None, stop: asyncio.Event
+) -> AsyncIterator[tuple[Sealed, Judged, int | None]]:
+    """Seal and yield the pages that the pass still lacks, each with the source's count of its range."""
+    number = known[-1].number if known else 0
+    done = [page.covers for page in known if page.covers]
+    if first is not None:
+        number += 1
+        yield (*await _seal(job, one, number, first), first.answer.total)
+        done += [first.covers] if first.covers else []
+    walk = seek(job.stream, job.ask, one.window, done, job.page_size, stop)
+    try:
+        async for page in walk:
+            number += 1
+            yield (*await _seal(job, one, number, page), page.answer.total)
+    finally:
+        await walk.aclose()  # type: ignore[attr-defined]  # an async generator
+
+
+async def _seal(job: Extraction, one: Pass, number: int, page: Page) -> tuple[Sealed, Judged]:
+    def work() -> tuple[Sealed, Judged]:
+        observed_at = page.answer.observed_at or one.window.upper
+        judged = judge(job.stream, number, observed_at, page.answer.records, job.privacy)
+        check_share(job.stream, judged, job.max_share)
+        return package.seal(one, number, page, observed_at), judged
+
+    return await asyncio.to_thread(work)
+
+
+def reopen(job: Extraction, page: Sealed) -> Judged:
+    """A page that is on the disk, judged again: after a crash, or for a replay."""
+    records: Sequence[Record] = job.stream.decode(package.body(page))
+    return judge(job.stream, page.number, page.observed_at, records, job.privacy)
