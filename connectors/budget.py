@@ -132,7 +132,7 @@ class Budget:
         try:
             await asyncio.shield(self._run(lambda: self._grants.release(grant.row)))
         except (ConfigError, RetryableSourceError) as error:
-            log.warning("release failed", source=self._source, group=grant.group, error=str(error))
+            log.warning("release_failed", source=self._source, group=grant.group, error=str(error))
 
     async def block(self, group: str, seconds: float) -> None:
         """The source said 429: no process sends to `group` for `seconds`, at most a day."""

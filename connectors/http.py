@@ -9,9 +9,9 @@ import asyncio
 import random
 import ssl
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import structlog
@@ -25,6 +25,8 @@ from connectors.source import Check, Payload
 from schemas.errors import AuthError, BudgetExhausted, FatalSourceError, Place, RetryableSourceError
 
 log = structlog.get_logger()
+
+_T = TypeVar("_T")
 
 LARGEST_BODY = 64 << 20  # bytes, unpacked
 TOTAL_TIMEOUT = 60.0  # seconds from the grant to the last byte; the budget's `hold` is longer
@@ -64,6 +66,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         retries: Retries = Retries(),  # noqa: B008 - frozen
         ceiling: Ceiling | None = None,
+        stop: asyncio.Event | None = None,
         timeout: float = TOTAL_TIMEOUT,
     ) -> None:
         self._source = source
@@ -74,6 +77,7 @@ class HttpClient:
         self._retries = retries
         self._timeout = timeout
         self._ceiling = ceiling
+        self._stop = stop or asyncio.Event()
         self._headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **(headers or {})}
         self._session: aiohttp.ClientSession | None = None
         self.requests: Counter[str] = Counter()
@@ -126,7 +130,7 @@ class HttpClient:
     ) -> Payload:
         if self._ceiling is not None:
             self._ceiling.take(Place(self._source, "", group))
-        grant = await self._budget.grant(group)
+        grant = await self._unless_stopped(self._budget.grant(group), group)
         self.requests[group] += 1
         try:
             status, headers, raw = await self._exchange(group, method, url, credential, body)
@@ -178,7 +182,20 @@ class HttpClient:
             asked = DEFAULT_BLOCK if error.retry_after is None else error.retry_after
             await self._budget.block(group, asked + pause * jitter)  # the next grant waits, in every process
         else:
-            await self._clock.sleep(max(error.retry_after or 0.0, pause * jitter))
+            await self._unless_stopped(self._clock.sleep(max(error.retry_after or 0.0, pause * jitter)), group)
+
+    async def _unless_stopped(self, waiting: Awaitable[_T], group: str) -> _T:
+        """Wait, unless the run is to stop: then BudgetExhausted at once, which ends the stream at a page's edge."""
+        task, stop = asyncio.ensure_future(waiting), asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise BudgetExhausted("stopped at the edge of a page; nothing is lost", Place(self._source, "", group))
+            return task.result()
+        finally:
+            for one in (task, stop):
+                one.cancel()
+            await asyncio.gather(task, stop, return_exceptions=True)
 
     def _url(self, path: str, group: str) -> URL:
         url = self._origin.join(URL(path))

@@ -66,7 +66,7 @@ class VokiAuth(Section):
 
 
 class Simulator(Section):
-    """A made-up world (seed, evaluations), or one read from a file of real ratings; `until` is its present."""
+    """A made-up world (seed, evaluations), or a file of real ratings; `until` is its present."""
 
     seed: Whole = Field(7, ge=0, le=2**63 - 1)
     evaluations: Whole = Field(5000, ge=0, le=10_000_000)

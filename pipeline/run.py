@@ -1,22 +1,20 @@
 """START HERE. One run: lease -> each stream (sync.py) -> marts -> publish -> receipt.
 
-    folders, ledger, lease            who may write, and where
-    sources.open_source               account, budget, client of each source
-    sync.sync_stream                  pages -> packages -> load -> proof, per stream, side by side
-    marts.build                       sql/marts, in one transaction
-    lake.publish                      snapshots/<run>/ and `current`
+    lease.hold              who may write, and where
+    sources.open_source     account, budget and client of each source
+    sync.sync_stream        pages -> packages -> load -> proof, streams side by side
+    marts.build             sql/marts, in one transaction
+    lake.publish            snapshots/<run>/ and `current`
 
 Promises: one run at a time on a data folder; a broken stream never stops another; the receipt says what happened
-to each of them, and its outcome is the worst of theirs. The only `except Exception` of the project is at the edge
-of a command (cli.py).
+to each of them, and its outcome is the worst of theirs.
 """
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import duckdb
 import structlog
@@ -30,18 +28,18 @@ from pipeline.destinations import lake
 from pipeline.destinations.store import Store
 from pipeline.engines import DuckDBEngine
 from pipeline.extract import Extraction
-from pipeline.folders import Folders
-from pipeline.ledger import Lease, Ledger
+from pipeline.lease import Held, hold
 from pipeline.privacy import Privacy
-from pipeline.receipt import BudgetLeft, Receipt, StreamReceipt, outcome_of
+from pipeline.receipt import BudgetLeft, Receipt, outcome_of
 from pipeline.sources import OpenSource, open_source, selected
 from pipeline.statements import SQL, statement
 from pipeline.sync import Asked, Job, Progress, sync_stream
 from schemas.errors import ConfigError, EvalsyncError
+from schemas.voki import EVALUATIONS
 
 log = structlog.get_logger()
 
-SIGN_EVERY = 20.0  # seconds between two signs of life of the lease
+TABLES = (EVALUATIONS,)  # of the lake, also those that this run does not touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +52,12 @@ class Request:
     max_requests: int | None = None
 
 
-class Silent:
-    """Nobody watches."""
+class Unwatched:
+    """Nobody looks at the progress."""
 
     def page(self, source: str, stream: str, records: int, expected: int | None) -> None: ...
 
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What the parts of one run share."""
-
-    config: Config
-    request: Request
-    folders: Folders
-    clock: Clock
-    lease: Lease
-    store: Store
-    stop: asyncio.Event
-    progress: Progress
-    began: datetime = field(default_factory=lambda: system_clock().now())
+    def budget(self, left: Sequence[BudgetLeft]) -> None: ...
 
 
 async def run(
@@ -89,144 +74,115 @@ async def run(
     """
     clock = clock or system_clock()
     chosen = selected(config, request.sources)
-    folders = Folders(config.data_dir)
-    folders.make()
-    run_id = f"{clock.now():%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
-    ledger = Ledger(folders.ledger, clock)
-    lease = ledger.acquire(run_id)
-    receipt: Receipt | None = None
-    began = clock.now()
-    store = Store(folders.warehouse, ledger, lease)
-    one = Run(config, request, folders, clock, lease, store, stop or asyncio.Event(), progress or Silent(), began)
-    try:
-        async with _signs_of_life(one, ledger), AsyncExitStack() as stack:
-            ceiling = None if request.max_requests is None else Ceiling(request.max_requests)
-            opened = [
-                await stack.enter_async_context(open_source(source, folders, clock, ceiling)) for source in chosen
-            ]
-            receipt = await _work(one, opened)
-    finally:
-        store.close()
-        outcome = receipt.outcome if receipt else "interrupted"
-        ledger.release(lease, outcome, receipt.as_json() if receipt else {})
-    return receipt
+    async with hold(config, clock, stop or asyncio.Event()) as held, AsyncExitStack() as stack:
+        ceiling = None if request.max_requests is None else Ceiling(request.max_requests)
+        opened = [
+            await stack.enter_async_context(open_source(source, held.folders, clock, ceiling, held.stop))
+            for source in chosen
+        ]
+        held.receipt = await _work(held, request, opened, progress or Unwatched())
+        return held.receipt
 
 
-async def _work(one: Run, opened: Sequence[OpenSource]) -> Receipt:
-    jobs = [_job(one, source, stream) for source in opened for stream in source.streams if _wanted(one, stream.name)]
+async def _work(held: Held, request: Request, opened: Sequence[OpenSource], progress: Progress) -> Receipt:
+    jobs = [
+        _job(held, request, source, stream, progress)
+        for source in opened
+        for stream in source.streams
+        if not request.streams or stream.name in request.streams
+    ]
     if not jobs:
         raise ConfigError("--stream: none of the sources has such a stream")
-    await one.store.use(lambda db: _settings(db, one.config))
+    await apply_settings(held.store, held.config)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(sync_stream(job)) for job in jobs]
     streams = [task.result() for task in tasks]
     receipt = Receipt(
-        run_id=one.lease.run_id,
+        run_id=held.run_id,
         outcome=outcome_of(streams),
-        started_at=one.began,
-        finished_at=one.clock.now(),
+        started_at=held.began,
+        finished_at=held.clock.now(),
         snapshot=None,
         streams=streams,
-        budgets=[budget for source in opened for budget in await _left(source)],
-        stopped=one.stop.is_set(),
+        budgets=[left for source in opened for left in await budget_left(source)],
+        stopped=held.stop.is_set(),
     )
     try:
-        receipt = await _present(one, receipt, jobs)
-        await asyncio.to_thread(package.prune, one.folders.packages, one.config.packages.keep, one.clock.now())
-    except EvalsyncError as error:
-        log.error("run_failed", run_id=one.lease.run_id, why=str(error))
-        receipt = replace(receipt, outcome="failed", error=str(error))
-    return replace(receipt, finished_at=one.clock.now())
-
-
-async def _present(one: Run, receipt: Receipt, jobs: Sequence[Job]) -> Receipt:
-    """Marts, then the snapshot that readers see."""
-    await one.store.record_run(receipt.run_id, receipt.outcome, one.began, one.clock.now(), receipt.streams)
-    warnings = await build_marts(one.store)
-    contracts = list({job.extraction.stream.contract.table: job.extraction.stream.contract for job in jobs}.values())
-    snapshot = await one.store.thread(
-        lambda: lake.publish(
-            one.folders.warehouse, one.config.data_dir, receipt.run_id, contracts, one.config.snapshots.keep
+        await held.store.record_run(held.run_id, receipt.outcome, held.began, held.clock.now(), streams)
+        snapshot, warnings = await present(held)
+        receipt = replace(receipt, snapshot=str(snapshot), warnings=warnings)
+        await asyncio.to_thread(
+            package.prune, held.folders.packages, held.config.packages.keep, held.clock.now()
         )
-    )
-    return replace(receipt, snapshot=str(snapshot.folder), warnings=warnings)
+    except EvalsyncError as error:
+        log.error("run_failed", run_id=held.run_id, why=str(error))
+        receipt = replace(receipt, outcome="failed", error=str(error))
+    return replace(receipt, finished_at=held.clock.now())
 
 
-async def build_marts(store: Store, only: Sequence[str] | None = None) -> list[str]:
-    """Rebuild the marts from what is loaded; the warnings of their checks. Raises CheckFailed."""
+async def present(held: Held, only: Sequence[str] | None = None) -> tuple[Path, list[str]]:
+    """Marts, then the snapshot that readers see; its folder and the checks' warnings.
 
-    def work(db: duckdb.DuckDBPyConnection) -> list[str]:
-        with store.fence():
-            results = marts.build(DuckDBEngine(db), marts.load_marts(SQL / "marts"), only)
+    Raises CheckFailed (the previous marts and the previous snapshot stay) and PublishError.
+    """
+
+    def build(db: duckdb.DuckDBPyConnection) -> list[str]:
+        with held.store.fence():
+            results = marts.build(DuckDBEngine(db), marts.load_marts(SQL / "marts"), only or None)
         return [f"{result.mart}: {result.check}: {result.detail}" for result in results]
 
-    return await store.use(work)
-
-
-def _settings(db: duckdb.DuckDBPyConnection, config: Config) -> None:
-    reporting = config.reporting
-    delete, insert = statement("load/settings").split(";")[:2]
-    db.execute(delete)
-    db.execute(insert, {"timezone": reporting.timezone, "satisfied_from": reporting.satisfied_from})
-
-
-def _wanted(one: Run, stream: str) -> bool:
-    return not one.request.streams or stream in one.request.streams
-
-
-def _job(one: Run, source: OpenSource, stream: Stream) -> Job:
-    folder = one.folders.of_stream(source.account.name, stream.name)
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-    privacy = one.config.privacy
-    rules = {"customer_name": privacy.customer_name, "comment": privacy.comment}
-    return Job(
-        source=source.account.name,
-        tenant=source.account.tenant,
-        run_id=one.lease.run_id,
-        extraction=Extraction(
-            stream=stream,
-            client=source.client,
-            folder=folder,
-            page_size=source.account.page_size,
-            privacy=Privacy(rules, privacy.pseudonym_key or Privacy().key),
-            max_share=one.config.quarantine.max_share,
-        ),
-        store=one.store,
-        clock=one.clock,
-        lookback=source.config.lookback,
-        start=source.config.start,
-        retention=source.config.retention,
-        asked=one.request.asked,
-        stop=one.stop,
-        progress=one.progress,
-        requests=lambda: source.client.requests.total(),
+    warnings = await held.store.use(build)
+    keep = held.config.snapshots.keep
+    snapshot = await held.store.thread(
+        lambda: lake.publish(held.folders.warehouse, held.folders.data, held.run_id, TABLES, keep)
     )
+    return snapshot.folder, warnings
 
 
-async def _left(source: OpenSource) -> list[BudgetLeft]:
+async def rebuild_marts(config: Config, only: Sequence[str]) -> tuple[Path, list[str]]:
+    """The marts anew from what is loaded, published; no request."""
+    async with hold(config, system_clock(), asyncio.Event()) as held:
+        await apply_settings(held.store, config)
+        return await present(held, only)
+
+
+async def apply_settings(store: Store, config: Config) -> None:
+    """Put what the marts need to know of the configuration where they read it."""
+    values = {"timezone": config.reporting.timezone, "satisfied_from": config.reporting.satisfied_from}
+    await store.use(lambda db: db.execute(statement("load/settings"), values) and None)
+
+
+async def budget_left(source: OpenSource) -> list[BudgetLeft]:
     return [
         BudgetLeft(source.account.name, left.group, left.minute_left, left.day_left)
         for left in await source.budget.left()
     ]
 
 
-@asynccontextmanager
-async def _signs_of_life(one: Run, ledger: Ledger) -> AsyncIterator[None]:
-    """Keep the lease while the run lives; when it is lost, stop: no commit would succeed any more."""
-
-    async def sign() -> None:
-        while True:
-            await asyncio.sleep(SIGN_EVERY)
-            try:
-                await asyncio.to_thread(ledger.sign, one.lease)
-            except EvalsyncError as error:
-                log.error("lease_lost", run_id=one.lease.run_id, why=str(error))
-                one.stop.set()
-                return
-
-    task = asyncio.create_task(sign())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+def _job(held: Held, request: Request, source: OpenSource, stream: Stream, progress: Progress) -> Job:
+    folder = held.folders.of_stream(source.account.name, stream.name)
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    privacy = held.config.privacy
+    rules = {"customer_name": privacy.customer_name, "comment": privacy.comment}
+    return Job(
+        source=source.account.name,
+        tenant=source.account.tenant,
+        run_id=held.run_id,
+        extraction=Extraction(
+            stream=stream,
+            client=source.client,
+            folder=folder,
+            page_size=source.account.page_size,
+            privacy=Privacy(rules, privacy.pseudonym_key or Privacy().key),
+            max_share=held.config.quarantine.max_share,
+        ),
+        store=held.store,
+        clock=held.clock,
+        lookback=source.config.lookback,
+        start=source.config.start,
+        retention=source.config.retention,
+        asked=request.asked,
+        stop=held.stop,
+        progress=progress,
+        requests=lambda: source.client.requests.total(),
+    )

@@ -2,6 +2,7 @@
 for. Promises that everything opened is closed, and that a credential is only ever inside a SecretStr.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,32 +42,41 @@ class OpenSource:
 
 @asynccontextmanager
 async def open_source(
-    source: Source, folders: Folders, clock: Clock, ceiling: Ceiling | None = None
+    source: Source,
+    folders: Folders,
+    clock: Clock,
+    ceiling: Ceiling | None = None,
+    stop: asyncio.Event | None = None,
 ) -> AsyncIterator[OpenSource]:
     """Open one source; its simulator lives as long as it."""
     if not isinstance(source, VokiSource):
         raise ConfigError(f"source {source.name}: this version syncs Voki only")
     if source.simulator is None:
-        async with _open(source, _account(source, source.base_url or "", _credentials(source)), folders, clock, ceiling) as one:
+        async with _open(source, _account(source, source.base_url or "", _credentials(source)), folders, clock, ceiling, stop) as one:
             yield one
         return
     world = _world(source)
     async with serve(world, tokens={SIMULATOR_TOKEN: world.tenant}) as simulator:
         account = _account(source, simulator.base_url, {"token": SecretStr(SIMULATOR_TOKEN)})
-        async with _open(source, account, folders, clock, ceiling) as one:
+        async with _open(source, account, folders, clock, ceiling, stop) as one:
             yield one
 
 
 @asynccontextmanager
 async def _open(
-    source: VokiSource, account: Account, folders: Folders, clock: Clock, ceiling: Ceiling | None
+    source: VokiSource,
+    account: Account,
+    folders: Folders,
+    clock: Clock,
+    ceiling: Ceiling | None,
+    stop: asyncio.Event | None,
 ) -> AsyncIterator[OpenSource]:
     connector = SOURCES[account.system]
     budget = Budget(
         folders.budget, clock, connector.limits(account), key=_budget_key(source, account), place_source=account.name
     )
     client = HttpClient(
-        account.name, account.base_url, None, budget, clock, headers=connector.headers(account), ceiling=ceiling
+        account.name, account.base_url, None, budget, clock, headers=connector.headers(account), ceiling=ceiling, stop=stop
     )
     client.auth = connector.auth(account, client, clock)
     try:

@@ -22,7 +22,7 @@ from pipeline.destinations.store import Store
 from pipeline.extract import Extraction
 from pipeline.normalize import normalize
 from pipeline.package import Pass, Sealed
-from pipeline.receipt import StreamReceipt
+from pipeline.receipt import BudgetLeft, StreamReceipt
 from pipeline.reconcile import Proof, compare, differing
 from pipeline.validate import Judged, newest
 from schemas.errors import BudgetExhausted, EvalsyncError, SourceError
@@ -38,6 +38,8 @@ class Progress(Protocol):
     """Who watches a run: a terminal, a log, nobody."""
 
     def page(self, source: str, stream: str, records: int, expected: int | None) -> None: ...
+
+    def budget(self, left: Sequence[BudgetLeft]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

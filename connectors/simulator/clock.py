@@ -39,7 +39,7 @@ def read_time(text: str) -> date | datetime:
     if len(text) == len("2026-01-31"):
         return date.fromisoformat(text)
     found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def running_from(start: datetime, steady: Steady) -> Now:

@@ -75,7 +75,7 @@ def rows(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, A
 
 def arrow(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
     """The result of one statement as an Arrow table."""
-    table: pa.Table = connection.execute(sql, dict(values) if values else None).to_arrow_table()
+    table: pa.Table = connection.sql(sql, params=dict(values) if values else None).to_arrow_table()
     return table
 
 

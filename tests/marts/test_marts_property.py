@@ -154,8 +154,10 @@ def fill(
         "core.evaluations (source, tenant, department_name, agent_name, rating, has_comment, created_at,"
         " _deleted_at, evaluation_id, _first_loaded_at, _loaded_at, _observed_at, _run_id)",
         [
-            (r.source, r.tenant, r.department, r.agent, r.rating, r.commented, r.created_at)
-            + (r.created_at if r.deleted else None, str(number), *[r.created_at] * 3, "r")
+            (
+                *(r.source, r.tenant, r.department, r.agent, r.rating, r.commented, r.created_at),
+                *(r.created_at if r.deleted else None, str(number), *[r.created_at] * 3, "r"),
+            )
             for number, r in enumerate(rows)
         ],
     )

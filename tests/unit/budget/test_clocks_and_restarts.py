@@ -184,6 +184,23 @@ def test_a_clock_set_before_the_reboot_does_not_count(tmp_path: Path) -> None:
     assert MINUTE <= wait < MINUTE + 0.1
 
 
+def test_a_clock_that_was_behind_does_not_jump_ahead(tmp_path: Path) -> None:
+    """A boot that begins an hour back, as with an empty battery; the next is right. Mutant: no maximum."""
+
+    async def scenario() -> float:
+        clock = virtual_clock()
+        with opened(tmp_path, clock, Limit(3)) as budget:
+            await use(budget, 3)
+        behind = replace(clock, wall=lambda: clock.wall() - HOUR, boot="boot-2")
+        with opened(tmp_path, behind, Limit(3)) as budget:
+            await budget.left()
+        with opened(tmp_path, replace(clock, boot="boot-3"), Limit(3)) as budget:
+            return await waited(budget)
+
+    wait, _ = run_virtual(scenario())
+    assert MINUTE <= wait < MINUTE + 0.1
+
+
 def test_a_block_outlives_a_reboot(tmp_path: Path) -> None:
     async def scenario() -> float:
         clock = virtual_clock()

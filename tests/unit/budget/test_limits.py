@@ -240,13 +240,15 @@ def test_a_release_reaches_the_ledger_when_its_task_is_cancelled(tmp_path: Path)
     """Mutant: release without a shield; Ctrl-C would keep every slot in flight held."""
 
     async def scenario() -> None:
-        with closing(open_budget(tmp_path, {"list": Limit(1)})) as budget:
-            grant = await budget.grant("list")
-            task = asyncio.create_task(budget.release(grant))
+        with closing(open_budget(tmp_path, {"list": Limit(9)})) as budget:
+            grants = [await budget.grant("list") for _ in range(9)]
+            tasks = [asyncio.create_task(budget.release(grant)) for grant in grants]
             await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.wait([task])
-            await budget.grant("list")
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for _ in range(9):
+                await budget.grant("list")
 
     _, elapsed = run_virtual(scenario())
     assert elapsed <= MINUTE + 0.1

@@ -79,6 +79,13 @@ def test_semicolons_and_byte_order_marks(tmp_path: Path, name: str, text: str) -
     assert load_file(written(tmp_path, text, name)).rows()[0]["comment"] == "bom, sim"
 
 
+def test_a_quoted_nothing_is_no_time_and_no_id(tmp_path: Path) -> None:
+    plain = load_file(written(tmp_path, "rating,id,inserted_at\n5,,\n"))
+    quoted = load_file(written(tmp_path, 'rating,id,inserted_at\n5,"",""\n'))
+    assert plain.rows() == quoted.rows()
+    assert plain.ids() == {"row-00000001"}
+
+
 def test_a_compressed_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"rating\n5\n"))
     assert len(load_file(tmp_path / "a.csv.gz")) == 1

@@ -1,0 +1,307 @@
+"""The commands. Parses, calls, prints, and turns an outcome or an error into an exit code; decides nothing else.
+
+Human output goes to stdout, logs and progress to stderr; `--json` prints one document on stdout. Heavy imports
+stand inside the commands, so that `--help` answers at once.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.run import Request
+
+OUTCOME_CODES = {"ok": 0, "paused": 0, "failed": 1, "unproven": 3}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    envvar="EVALSYNC_CONFIG",
+    default=Path("config.yaml"),
+    show_default=True,
+    help="The configuration file.",
+)
+@click.version_option(package_name="evalsync")
+@click.pass_context
+def main(context: click.Context, config_path: Path) -> None:
+    """Copy call evaluations into a warehouse that proves itself against the source.
+
+    \b
+    First steps:
+      evalsync init      write a config.yaml (the shipped one runs on a built-in simulator)
+      evalsync check     is everything in place?
+      evalsync plan      what would a sync cost?
+      evalsync sync      do it
+      evalsync status    how things stand
+
+    Tab completion, for bash (zsh and fish alike): eval "$(_EVALSYNC_COMPLETE=bash_source evalsync)"
+    """
+    context.obj = config_path
+
+
+class Moment(click.ParamType):
+    """An ISO 8601 date or time; a date means midnight UTC."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        from pipeline.config_fields import instant
+
+        try:
+            return value if isinstance(value, datetime) else instant(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def with_config(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--config` also after the command's name, where people write it."""
+    option = click.option("--config", "config_here", type=click.Path(path_type=Path), help="The configuration file.")
+    return option(click.pass_context(command))
+
+
+def what_to_sync(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what a run reads; `sync` and `plan` share them."""
+    options = (
+        click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this one; may be repeated."),
+        click.option("--stream", "streams", multiple=True, metavar="NAME", help="Only this one; may be repeated."),
+        click.option("--since", type=Moment(), help="Read from here, instead of from the watermark."),
+        click.option("--until", type=Moment(), help="Read up to here, instead of up to now."),
+        click.option("--full", is_flag=True, help="Read everything again, from `start`."),
+        click.option("--max-requests", type=click.IntRange(min=1), help="Send at most so many requests."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else.")
+
+
+@main.command()
+@what_to_sync
+@as_json_option
+@with_config
+def sync(context: click.Context, config_here: Path | None, as_json: bool, **options: Any) -> None:
+    """Bring the warehouse up to date: extract, load, prove, build marts, publish."""
+    from pipeline.run import run
+    from pipeline.signals import stop_on_signals
+    from pipeline.terminal import print_receipt, progress_on
+
+    async def work(config: "Config") -> int:
+        with stop_on_signals() as signals, progress_on(sys.stderr, quiet=as_json) as progress:
+            receipt = await run(config, _request(options), stop=signals.stop, progress=progress)
+        if as_json:
+            click.echo(json.dumps(receipt.as_json()))
+        else:
+            print_receipt(receipt, config.data_dir)
+        return 128 + signals.number if signals.number else OUTCOME_CODES[receipt.outcome]
+
+    _carry_out(context, config_here, work)
+
+
+@main.command()
+@what_to_sync
+@as_json_option
+@with_config
+def plan(context: click.Context, config_here: Path | None, as_json: bool, **options: Any) -> None:
+    """What a sync would request, and how long it would take. Sends at most one request per stream."""
+    from pipeline.plan import plan as make_plan
+    from pipeline.terminal import print_plan
+
+    async def work(config: "Config") -> int:
+        planned = await make_plan(config, _request(options))
+        if as_json:
+            click.echo(json.dumps([one.as_json() for one in planned]))
+        else:
+            print_plan(planned)
+        return 0
+
+    _carry_out(context, config_here, work)
+
+
+@main.command()
+@as_json_option
+@with_config
+def status(context: click.Context, config_here: Path | None, as_json: bool) -> None:
+    """How things stand: watermarks, runs, proofs, rows, budgets, dead letters, freshness."""
+    from pipeline.status import status as read_status
+    from pipeline.terminal import print_status
+
+    async def work(config: "Config") -> int:
+        found = await read_status(config)
+        if as_json:
+            click.echo(json.dumps(found))
+        else:
+            print_status(found)
+        return 0
+
+    _carry_out(context, config_here, work)
+
+
+@main.command()
+@with_config
+def check(context: click.Context, config_here: Path | None) -> None:
+    """Is everything in place? Config, folders, disk, credentials (one request per source)."""
+    from pipeline.check import check as look
+    from pipeline.terminal import print_findings
+
+    async def work(config: "Config") -> int:
+        findings = await look(config)
+        print_findings(findings)
+        return 0 if all(finding.good for finding in findings) else 2
+
+    _carry_out(context, config_here, work)
+
+
+@main.command()
+@click.option("--mart", "names", multiple=True, metavar="NAME", help="Only this one and what belongs to it.")
+@with_config
+def marts(context: click.Context, config_here: Path | None, names: tuple[str, ...]) -> None:
+    """Rebuild the marts from what is loaded, and publish them. Sends no request."""
+    from pipeline.run import rebuild_marts
+    from pipeline.terminal import print_marts
+
+    async def work(config: "Config") -> int:
+        snapshot, warnings = await rebuild_marts(config, names)
+        for warning in warnings:
+            click.echo(f"warning: {warning}")
+        print_marts(snapshot)
+        return 0
+
+    _carry_out(context, config_here, work)
+
+
+@main.group("dead-letters", invoke_without_command=True)
+@click.option("--source", "source", metavar="NAME", help="Only this source.")
+@as_json_option
+@with_config
+def dead_letters(context: click.Context, config_here: Path | None, source: str | None, as_json: bool) -> None:
+    """List the records that broke their contract, with the reason."""
+    if context.invoked_subcommand is not None:
+        context.obj = config_here or context.obj
+        return
+    from pipeline.letters import letters
+    from pipeline.terminal import print_letters
+
+    async def work(config: "Config") -> int:
+        found = await letters(config, source)
+        if as_json:
+            click.echo(json.dumps(found))
+        else:
+            print_letters(found)
+        return 0
+
+    _carry_out(context, config_here, work)
+
+
+@dead_letters.command("replay")
+@with_config
+def replay_letters(context: click.Context, config_here: Path | None) -> None:
+    """Try the dead letters again under today's contract. Sends no request."""
+    from pipeline.letters import replay
+
+    async def work(config: "Config") -> int:
+        healed, left = await replay(config)
+        click.echo(f"{healed} records are valid now and loaded; {left} are still dead letters")
+        return 0
+
+    _carry_out(context, config_here, work)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65_535), default=8099, show_default=True, help="0: any free one.")
+@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True)
+@click.option("--evaluations", type=click.IntRange(min=0), default=5000, show_default=True, help="Rows of the year.")
+@click.option("--token", default="demo-token", show_default=True, help="The API token that it accepts.")
+def simulate(port: int, seed: int, evaluations: int, token: str) -> None:
+    """Run the simulator of the vendors' APIs on loopback, to build against. Ctrl-C ends it."""
+    from connectors.simulator.server import Simulator, run_forever
+    from connectors.simulator.year import generate
+
+    def announce(simulator: Simulator) -> None:
+        click.echo(f"Voki: {simulator.base_url}/api/v1/evaluations  (tenant demo, Bearer {token})")
+        click.echo(f"  curl -H 'Authorization: Bearer {token}' -H 'X-Tenant: demo' {simulator.base_url}/api/v1/evaluations/stats")
+
+    run_forever(generate(seed, evaluations), announce=announce, tokens={token: "demo"}, port=port)
+
+
+@main.command()
+@click.option("--force", is_flag=True, help="Replace the file that is there.")
+@with_config
+def init(context: click.Context, config_here: Path | None, force: bool) -> None:
+    """Ask a few questions and write a config.yaml; says which environment variables to set."""
+    from pipeline import init as questions
+
+    answers: dict[str, str] = {}
+    for question in questions.QUESTIONS:
+        while questions.applies(question, answers) and question.key not in answers:
+            choices = click.Choice(question.choices) if question.choices else None
+            answer = str(click.prompt(question.text, default=question.default, type=choices)).strip()
+            if complaint := questions.complaint(question, answer):
+                click.echo(f"  {complaint}")
+            else:
+                answers[question.key] = answer
+    path = config_here or context.obj
+    with _errors():
+        questions.write(path, questions.render(answers), force=force)
+        click.echo(f"wrote {path}")
+        for variable in questions.variables(answers):
+            click.echo(f"  export {variable.name}=...   # {variable.purpose}")
+        click.echo("next: evalsync check")
+
+
+def _request(options: dict[str, Any]) -> "Request":
+    from pipeline.run import Request
+    from pipeline.sync import Asked
+
+    return Request(
+        sources=options["sources"],
+        streams=options["streams"],
+        asked=Asked(since=options["since"], until=options["until"], full=options["full"]),
+        max_requests=options["max_requests"],
+    )
+
+
+def _carry_out(
+    context: click.Context, config_here: Path | None, work: Callable[["Config"], Coroutine[Any, Any, int]]
+) -> None:
+    """Load the configuration, do the work, leave with its exit code."""
+    from pipeline.config import load
+    from pipeline.logs import configure
+
+    configure(sys.stderr)
+    with _errors():
+        sys.exit(asyncio.run(work(load(config_here or context.obj, os.environ))))
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """The edge of every command: an error becomes one sentence on stderr and the exit code of the contract."""
+    from schemas.errors import ConfigError, EvalsyncError, WarehouseBusy
+
+    try:
+        yield
+    except EvalsyncError as error:
+        click.echo(f"evalsync: {error}", err=True)
+        sys.exit(2 if isinstance(error, ConfigError) else 75 if isinstance(error, WarehouseBusy) else 1)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the one place; a traceback could hold a secret
+        if os.environ.get("EVALSYNC_DEBUG"):
+            raise
+        click.echo(
+            f"evalsync: a defect ({type(error).__name__}); nothing is lost. EVALSYNC_DEBUG=1 shows where", err=True
+        )
+        sys.exit(1)
