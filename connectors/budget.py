@@ -26,6 +26,7 @@ from aiolimiter import AsyncLimiter
 
 from connectors.clock import Clock
 from connectors.grants import Grants, Taken, Wait, Window
+from connectors.source import Limit
 from schemas.errors import BudgetExhausted, ConfigError, Place, RetryableSourceError
 
 MINUTE = 60.0
@@ -38,20 +39,6 @@ _SHORTEST_SLEEP = 0.001
 _T = TypeVar("_T")
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """What is declared for one endpoint group; None means that the source sets no such limit."""
-
-    per_minute: int | None = None
-    per_day: int | None = None
-
-    def __post_init__(self) -> None:
-        if any(limit is not None and limit < 1 for limit in (self.per_minute, self.per_day)):
-            raise ConfigError(
-                "a request budget must allow at least one request: raise per_minute and per_day"
-            )
 
 
 @dataclass(frozen=True, slots=True)

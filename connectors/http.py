@@ -133,7 +133,9 @@ class HttpClient:
         grant = await self._unless_stopped(self._budget.grant(group), group)
         self.requests[group] += 1
         try:
-            status, headers, raw = await self._exchange(group, method, url, credential, body)
+            # A process that was stopped between grant and send may not send late: its slot could be free again.
+            time_left = min(self._timeout, grant.until - self._clock.steady())
+            status, headers, raw = await self._exchange(group, method, url, credential, body, time_left)
         finally:
             await asyncio.shield(self._budget.release(grant))
         place = Place(self._source, "", group, status)
@@ -141,12 +143,20 @@ class HttpClient:
         return Payload(value=value, body=raw, observed_at=responses.http_date(headers.get("Date")))
 
     async def _exchange(
-        self, group: str, method: str, url: URL, credential: Mapping[str, str], body: Mapping[str, Any] | None
+        self,
+        group: str,
+        method: str,
+        url: URL,
+        credential: Mapping[str, str],
+        body: Mapping[str, Any] | None,
+        time_left: float,
     ) -> tuple[int, Mapping[str, str], bytes]:
         place = Place(self._source, "", group)
+        if time_left <= 0:
+            raise RetryableSourceError("the process was stopped between the grant and the request", place)
         try:
             async with (
-                asyncio.timeout(self._timeout),
+                asyncio.timeout(time_left),
                 self._connections().request(
                     method, url, headers={**self._headers, **credential}, json=body, allow_redirects=False
                 ) as response,

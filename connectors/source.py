@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from schemas.contract import TableContract
+from schemas.errors import ConfigError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -28,6 +29,12 @@ class Limit:
 
     per_minute: int | None = None
     per_day: int | None = None
+
+    def __post_init__(self) -> None:
+        if any(limit is not None and limit < 1 for limit in (self.per_minute, self.per_day)):
+            raise ConfigError(
+                "a request budget must allow at least one request: raise per_minute and per_day"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def main(context: click.Context, config_path: Path) -> None:
     context.obj = config_path
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """An ISO 8601 date or time; a date means midnight UTC."""
 
     name = "TIME"
@@ -100,7 +100,7 @@ def sync(context: click.Context, config_here: Path | None, as_json: bool, **opti
     from pipeline.terminal import print_receipt, progress_on
 
     async def work(config: "Config") -> int:
-        with stop_on_signals() as signals, progress_on(sys.stderr, quiet=as_json) as progress:
+        with stop_on_signals() as signals, progress_on(sys.stderr) as progress:
             receipt = await run(config, _request(options), stop=signals.stop, progress=progress)
         if as_json:
             click.echo(json.dumps(receipt.as_json()))

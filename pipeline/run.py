@@ -28,6 +28,7 @@ from pipeline.destinations import lake
 from pipeline.destinations.store import Store
 from pipeline.engines import DuckDBEngine
 from pipeline.extract import Extraction
+from pipeline.files import private_folder
 from pipeline.lease import Held, hold
 from pipeline.privacy import Privacy
 from pipeline.receipt import BudgetLeft, Receipt, outcome_of
@@ -39,6 +40,7 @@ from schemas.voki import EVALUATIONS
 
 log = structlog.get_logger()
 
+WATCH_EVERY = 5.0  # seconds between two looks at the budgets, for those who watch
 TABLES = (EVALUATIONS,)  # of the lake, also those that this run does not touch
 
 
@@ -94,8 +96,12 @@ async def _work(held: Held, request: Request, opened: Sequence[OpenSource], prog
     if not jobs:
         raise ConfigError("--stream: none of the sources has such a stream")
     await apply_settings(held.store, held.config)
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(sync_stream(job)) for job in jobs]
+    watching = asyncio.create_task(_watch_budgets(opened, progress))
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(sync_stream(job)) for job in jobs]
+    finally:
+        watching.cancel()
     streams = [task.result() for task in tasks]
     receipt = Receipt(
         run_id=held.run_id,
@@ -118,6 +124,12 @@ async def _work(held: Held, request: Request, opened: Sequence[OpenSource], prog
         log.error("run_failed", run_id=held.run_id, why=str(error))
         receipt = replace(receipt, outcome="failed", error=str(error))
     return replace(receipt, finished_at=held.clock.now())
+
+
+async def _watch_budgets(opened: Sequence[OpenSource], progress: Progress) -> None:
+    while True:
+        progress.budget([left for source in opened for left in await budget_left(source)])
+        await asyncio.sleep(WATCH_EVERY)
 
 
 async def present(held: Held, only: Sequence[str] | None = None) -> tuple[Path, list[str]]:
@@ -152,6 +164,12 @@ async def apply_settings(store: Store, config: Config) -> None:
     await store.use(lambda db: db.execute(statement("load/settings"), values) and None)
 
 
+def privacy_of(config: Config) -> Privacy:
+    wanted = config.privacy
+    rules = {"customer_name": wanted.customer_name, "comment": wanted.comment}
+    return Privacy(rules, wanted.pseudonym_key or Privacy().key)
+
+
 async def budget_left(source: OpenSource) -> list[BudgetLeft]:
     return [
         BudgetLeft(source.account.name, left.group, left.minute_left, left.day_left)
@@ -160,10 +178,7 @@ async def budget_left(source: OpenSource) -> list[BudgetLeft]:
 
 
 def _job(held: Held, request: Request, source: OpenSource, stream: Stream, progress: Progress) -> Job:
-    folder = held.folders.of_stream(source.account.name, stream.name)
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-    privacy = held.config.privacy
-    rules = {"customer_name": privacy.customer_name, "comment": privacy.comment}
+    folder = private_folder(held.folders.of_stream(source.account.name, stream.name))
     return Job(
         source=source.account.name,
         tenant=source.account.tenant,
@@ -173,7 +188,7 @@ def _job(held: Held, request: Request, source: OpenSource, stream: Stream, progr
             client=source.client,
             folder=folder,
             page_size=source.account.page_size,
-            privacy=Privacy(rules, privacy.pseudonym_key or Privacy().key),
+            privacy=privacy_of(held.config),
             max_share=held.config.quarantine.max_share,
         ),
         store=held.store,

@@ -24,8 +24,6 @@ from pipeline.config import Config, Source, VokiSource
 from pipeline.folders import Folders
 from schemas.errors import ConfigError
 
-# Our names of columns -> the names on the wire, where they differ.
-ON_THE_WIRE = {"evaluation_id": "id", "agent_name": "user_name", "created_at": "inserted_at"}
 SIMULATOR_TOKEN = "built-in"  # noqa: S105 - opens nothing but the simulator of this very run
 
 
@@ -52,7 +50,7 @@ async def open_source(
     if not isinstance(source, VokiSource):
         raise ConfigError(f"source {source.name}: this version syncs Voki only")
     if source.simulator is None:
-        async with _open(source, _account(source, source.base_url or "", _credentials(source)), folders, clock, ceiling, stop) as one:
+        async with _open(source, account_of(source), folders, clock, ceiling, stop) as one:
             yield one
         return
     world = _world(source)
@@ -72,9 +70,8 @@ async def _open(
     stop: asyncio.Event | None,
 ) -> AsyncIterator[OpenSource]:
     connector = SOURCES[account.system]
-    budget = Budget(
-        folders.budget, clock, connector.limits(account), key=_budget_key(source, account), place_source=account.name
-    )
+    key = budget_key(source, account)
+    budget = Budget(folders.budget, clock, connector.limits(account), key=key, place_source=account.name)
     client = HttpClient(
         account.name, account.base_url, None, budget, clock, headers=connector.headers(account), ceiling=ceiling, stop=stop
     )
@@ -93,6 +90,17 @@ def selected(config: Config, names: tuple[str, ...]) -> list[Source]:
         if name not in known:
             raise ConfigError(f"--source {name}: no such source; there are {', '.join(known)}")
     return [source for source in config.sources if not names or source.name in names]
+
+
+def account_of(source: Source) -> Account:
+    """Who we are at a source; of one with a simulator, all but its address of the moment."""
+    if not isinstance(source, VokiSource):
+        raise ConfigError(f"source {source.name}: this version syncs Voki only")
+    return _account(source, source.base_url or "", _credentials(source))
+
+
+def streams_of(account: Account) -> tuple[Stream, ...]:
+    return SOURCES[account.system].streams(account)
 
 
 def _account(source: VokiSource, base_url: str, credentials: dict[str, SecretStr]) -> Account:
@@ -121,7 +129,7 @@ def _credentials(source: VokiSource) -> dict[str, SecretStr]:
     }
 
 
-def _budget_key(source: VokiSource, account: Account) -> str:
+def budget_key(source: Source, account: Account) -> str:
     """Names the credential without being it: two sources on one credential share its budget."""
     if source.simulator is not None:
         return f"simulator:{source.name}"
@@ -137,8 +145,8 @@ def _world(source: VokiSource) -> World:
     if spec.file is None:
         until = {"until": spec.until} if spec.until else {}
         return generate(spec.seed, spec.evaluations, tenant=source.tenant, **until)
-    columns = {ON_THE_WIRE.get(name, name): column for name, column in spec.columns.items()}
+    columns: dict[str, str] = {str(name): column for name, column in spec.columns.items()}
     try:
-        return load_file(Path(spec.file), columns, tenant=source.tenant)
+        return load_file(Path(spec.file), columns, tenant=source.tenant, until=spec.until)
     except ValueError as error:
         raise ConfigError(f"source {source.name}: simulator.file: {error}") from None

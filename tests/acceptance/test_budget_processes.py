@@ -17,7 +17,8 @@ import aiohttp
 from aiohttp import web
 from rate_oracle import most_in_window
 
-from connectors.budget import Budget, Limit
+from connectors.budget import Budget
+from connectors.source import Limit
 from connectors.clock import system_clock
 
 LIMIT, MINUTE, HOLD = 50, 2.0, 2.5

@@ -1,5 +1,6 @@
 """Every check of every mart finds the fault that it is there for."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -107,10 +108,18 @@ FAULTS = [
 WARNINGS = {"loaded_rows_are_counted", "newest_proof_holds"}
 
 
-@pytest.fixture
-def built(warehouse: duckdb.DuckDBPyConnection, marts: tuple[Mart, ...]) -> duckdb.DuckDBPyConnection:
+@pytest.fixture(scope="module")
+def built(
+    new_warehouse: Callable[[Path], duckdb.DuckDBPyConnection],
+    tmp_path_factory: pytest.TempPathFactory,
+    marts: tuple[Mart, ...],
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Three evaluations of two tenants, one run and its proof; every check is content with them."""
+    warehouse = new_warehouse(tmp_path_factory.mktemp("checks") / "warehouse.duckdb")
     warehouse.execute("""
+        DELETE FROM meta.settings;
+        INSERT INTO meta.settings VALUES ('UTC', 4);
+
         INSERT INTO core.evaluations BY NAME
         SELECT
             's' AS source, unnest(['t1', 't1', 't2']) AS tenant, unnest(['1', '2', '1']) AS evaluation_id,
@@ -131,16 +140,25 @@ def built(warehouse: duckdb.DuckDBPyConnection, marts: tuple[Mart, ...]) -> duck
         FROM (SELECT TIMESTAMPTZ '2024-05-11 00:00:00+00' AS t);
     """)
     assert build(DuckDBEngine(warehouse), marts) == ()
-    return warehouse
+    with warehouse:
+        yield warehouse
+
+
+@pytest.fixture
+def faulty(built: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same for one fault only."""
+    built.begin()
+    yield built
+    built.rollback()
 
 
 @pytest.mark.parametrize(("mart", "check", "fault"), FAULTS)
 def test_check_finds(
-    mart: str, check: str, fault: str, built: duckdb.DuckDBPyConnection, marts: tuple[Mart, ...]
+    mart: str, check: str, fault: str, faulty: duckdb.DuckDBPyConnection, marts: tuple[Mart, ...]
 ) -> None:
-    built.execute(fault)
+    faulty.execute(fault)
     (checks,) = (shipped.checks for shipped in marts if shipped.name == mart)
-    rows = [row for statement in statements(checks) for row in built.execute(statement).fetchall()]
+    rows = [row for statement in statements(checks) for row in faulty.execute(statement).fetchall()]
 
     assert check in {name for _, name, _ in rows}
     for severity, name, detail in rows:

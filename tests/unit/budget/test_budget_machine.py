@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from virtual_time import VirtualLoop
 
-from connectors.budget import Budget, Grant, Limit
+from connectors.budget import Budget, Grant
+from connectors.source import Limit
 from connectors.clock import Clock
 from schemas.errors import BudgetExhausted
 

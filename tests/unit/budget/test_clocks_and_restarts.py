@@ -11,7 +11,8 @@ import pytest
 from rate_oracle import most_in_window
 from virtual_time import run_virtual, virtual_clock
 
-from connectors.budget import DAY, MINUTE, Budget, Limit
+from connectors.budget import DAY, MINUTE, Budget
+from connectors.source import Limit
 from connectors.clock import Clock
 from schemas.errors import BudgetExhausted
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from connectors.budget import Budget, Limit
+from connectors.budget import Budget
+from connectors.source import Limit
 from connectors.clock import system_clock
 from schemas.errors import ConfigError
 

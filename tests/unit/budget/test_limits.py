@@ -13,7 +13,8 @@ import pytest
 from rate_oracle import most_in_window
 from virtual_time import run_virtual, virtual_clock
 
-from connectors.budget import DAY, MINUTE, Budget, Left, Limit
+from connectors.budget import DAY, MINUTE, Budget, Left
+from connectors.source import Limit
 from schemas.errors import BudgetExhausted, ConfigError
 
 LIMITS = {"list": Limit(100, 10_000), "stats": Limit(100, 10_000)}

@@ -1,0 +1,82 @@
+"""Dead letters: what broke its contract, why, and another try under today's contract. Sends no request."""
+
+import asyncio
+import json
+from datetime import datetime
+from typing import Any
+
+from connectors.clock import system_clock
+from connectors.source import EPOCH, Account, Stream
+from pipeline.config import Config
+from pipeline.destinations.load import Package
+from pipeline.destinations.warehouse import connect, rows
+from pipeline.folders import Folders
+from pipeline.lease import Held, hold
+from pipeline.normalize import normalize
+from pipeline.receipt import iso
+from pipeline.run import apply_settings, present, privacy_of
+from pipeline.sources import account_of, streams_of
+from pipeline.statements import statement
+from pipeline.validate import judge, newest
+
+
+async def letters(config: Config, source: str | None) -> list[dict[str, Any]]:
+    """Source, stream, record_key, reason, pointer, first_seen_at of every dead letter; never the record itself."""
+    path = Folders(config.data_dir).warehouse
+    if not path.exists():
+        return []
+
+    def read() -> list[dict[str, Any]]:
+        with connect(path) as db:
+            return rows(db, statement("status/dead_letters"), {"source": source})
+
+    found = await asyncio.to_thread(read)
+    return [
+        {name: iso(value) if isinstance(value, datetime) else value for name, value in one.items()}
+        for one in found
+    ]
+
+
+async def replay(config: Config) -> tuple[int, int]:
+    """(records that are valid now and loaded, records that are still dead letters)."""
+    async with hold(config, system_clock(), asyncio.Event()) as held:
+        healed, left = 0, 0
+        for account in map(account_of, config.sources):
+            for stream in streams_of(account):
+                valid, dead = await _try_again(held, account, stream)
+                healed, left = healed + valid, left + dead
+        if healed:
+            await apply_settings(held.store, config)
+            await present(held)
+        return healed, left
+
+
+async def _try_again(held: Held, account: Account, stream: Stream) -> tuple[int, int]:
+    """Load what of a stream's letters is valid today; each as the source had it when it was last seen."""
+    values = {"source": account.name, "stream": stream.name}
+    found = await held.store.use(lambda db: rows(db, statement("load/letters"), values))
+    pages = [
+        judge(stream, number, one["last_seen_at"], [json.loads(one["raw"])], privacy_of(held.config))
+        for number, one in enumerate(found, 1)
+    ]
+    validated = newest(pages)
+    if validated.valid:
+        package = Package(
+            source=account.name,
+            tenant=account.tenant,
+            stream=stream.name,
+            contract=stream.contract,
+            pass_id=f"{held.run_id}-letters",
+            run_id=held.run_id,
+            first_page=1,
+            last_page=1,
+            fetched=validated.fetched,
+            duplicates=validated.duplicates,
+            table=normalize(stream.contract, validated.valid, privacy_of(held.config)),
+            dead=validated.dead,
+            tiles=(),
+            oldest=EPOCH,
+            watermark=None,
+        )
+        await held.store.load(package, held.clock.now())
+    return len(validated.valid), len(validated.dead)
