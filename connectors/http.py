@@ -64,7 +64,7 @@ class HttpClient:
         clock: Clock,
         *,
         headers: Mapping[str, str] | None = None,
-        retries: Retries = Retries(),  # noqa: B008 - frozen
+        retries: Retries = Retries(),
         ceiling: Ceiling | None = None,
         stop: asyncio.Event | None = None,
         timeout: float = TOTAL_TIMEOUT,
@@ -90,9 +90,13 @@ class HttpClient:
         self, group: str, path: str, query: Sequence[tuple[str, str]] = (), check: Check | None = None
     ) -> Payload:
         url = self._url(path, group)
-        return await self._send(group, "GET", url.update_query(query) if query else url, None, check, self.auth)
+        return await self._send(
+            group, "GET", url.update_query(query) if query else url, None, check, self.auth
+        )
 
-    async def post(self, group: str, path: str, body: Mapping[str, Any], check: Check | None = None) -> Payload:
+    async def post(
+        self, group: str, path: str, body: Mapping[str, Any], check: Check | None = None
+    ) -> Payload:
         return await self._send(group, "POST", self._url(path, group), body, check, None)
 
     async def _send(
@@ -119,7 +123,9 @@ class HttpClient:
                     raise
                 renewed = True
             except RetryableSourceError as error:
-                log.warning("request_failed", source=self._source, group=group, attempt=attempt, why=error.message)
+                log.warning(
+                    "request_failed", source=self._source, group=group, attempt=attempt, why=error.message
+                )
                 if attempt == self._retries.attempts:
                     raise
                 await self._back_off(group, attempt, error)
@@ -192,7 +198,9 @@ class HttpClient:
             asked = DEFAULT_BLOCK if error.retry_after is None else error.retry_after
             await self._budget.block(group, asked + pause * jitter)  # the next grant waits, in every process
         else:
-            await self._unless_stopped(self._clock.sleep(max(error.retry_after or 0.0, pause * jitter)), group)
+            await self._unless_stopped(
+                self._clock.sleep(max(error.retry_after or 0.0, pause * jitter)), group
+            )
 
     async def _unless_stopped(self, waiting: Awaitable[_T], group: str) -> _T:
         """Wait, unless the run is to stop: then BudgetExhausted at once, which ends the stream at a page's edge."""
@@ -200,7 +208,9 @@ class HttpClient:
         try:
             await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                raise BudgetExhausted("stopped at the edge of a page; nothing is lost", Place(self._source, "", group))
+                raise BudgetExhausted(
+                    "stopped at the edge of a page; nothing is lost", Place(self._source, "", group)
+                )
             return task.result()
         finally:
             for one in (task, stop):

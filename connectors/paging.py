@@ -18,6 +18,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from connectors.source import EPOCH, Answer, Page, Query, Stream, Window, subtract
 from connectors.ties import read_unit
@@ -190,7 +191,9 @@ async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[lis
 
 
 def _page(answer: Answer, axis: Axis, claim: int, sure: int, end: int) -> Page:
-    return Page(answer, covers=axis.window(claim, end), certain=axis.window(sure, end) if sure < end else None)
+    return Page(
+        answer, covers=axis.window(claim, end), certain=axis.window(sure, end) if sure < end else None
+    )
 
 
 def _next(stream: Stream, answer: Answer, lane: Lane, last: int, links: Links) -> Lane:
@@ -228,7 +231,7 @@ def _places(stream: Stream, answer: Answer, lane: Lane) -> list[int]:
     place = Place(stream=stream.name, group=stream.group)
     moments = [stream.cursor_of(record) for record in answer.records]
     places = [lane.axis.place(moment) for moment in moments if moment is not None]
-    if any(later < earlier for earlier, later in zip(places, places[1:], strict=False)):
+    if any(later < earlier for earlier, later in pairwise(places)):
         raise DriftError("the source does not answer in the asked order", place)
     if places and (places[0] < lane.start - MARGIN or places[-1] > lane.far + 2 * MARGIN):
         raise DriftError("the source answers with records outside of the asked range", place)
@@ -258,7 +261,9 @@ async def open_window(
     lane = Lane(axis, edge=edge, far=far, start=edge - MARGIN)
     if window.empty:
         return window, Page(answer, covers=None, certain=None)
-    places = _places(stream, answer, replace(lane, far=max(far, (datetime.max.replace(tzinfo=UTC) - EPOCH) // stream.unit)))
+    places = _places(
+        stream, answer, replace(lane, far=max(far, (datetime.max.replace(tzinfo=UTC) - EPOCH) // stream.unit))
+    )
     end = far if answer.complete else min(places[-1], far)
     if end <= edge:
         return window, Page(answer, covers=None, certain=None)

@@ -1,9 +1,9 @@
 """The vocabulary of a source: what can be asked of it, and what an answer is. Data only, no I/O.
 
-    Account   who we are at the source          Window   [lower, upper) of the cursor field
-    Stream    one collection of the source      Query    one list request, in our words
-    Answer    what one request brought          Page     an answer with the part of the window that it proves
-    SourceTotals   what the source says of itself about a window
+Account   who we are at the source          Window   [lower, upper) of the cursor field
+Stream    one collection of the source      Query    one list request, in our words
+Answer    what one request brought          Page     an answer with the part of the window that it proves
+SourceTotals   what the source says of itself about a window
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -150,7 +150,9 @@ class Client(Protocol):
         self, group: str, path: str, query: Sequence[tuple[str, str]] = (), check: Check | None = None
     ) -> Payload: ...
 
-    async def post(self, group: str, path: str, body: Mapping[str, Any], check: Check | None = None) -> Payload:
+    async def post(
+        self, group: str, path: str, body: Mapping[str, Any], check: Check | None = None
+    ) -> Payload:
         """Without the source's credential: how a credential is asked for."""
         ...
 

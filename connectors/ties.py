@@ -32,9 +32,7 @@ async def read_unit(
     return [*silent, Page(answers[-1], covers=unit, certain=unit if whole.complete else None)]
 
 
-async def _by_parts(
-    stream: Stream, ask: Callable[[Query], Awaitable[Answer]], query: Query
-) -> list[Answer]:
+async def _by_parts(stream: Stream, ask: Callable[[Query], Awaitable[Answer]], query: Query) -> list[Answer]:
     answers = []
     for part in stream.parts:
         one = await ask(replace(query, part=part))

@@ -43,7 +43,9 @@ async def check(config: Config) -> list[Finding]:
             async with open_source(source, folders, system_clock()) as opened:
                 for stream in opened.streams[:1]:
                     answer = await stream.ask(opened.client, Query(None, None, 1, descending=True))
-                    detail = f"answers: {answer.total} records in {stream.name}{_skew(source, answer.observed_at)}"
+                    detail = (
+                        f"answers: {answer.total} records in {stream.name}{_skew(source, answer.observed_at)}"
+                    )
                     findings.append(Finding(f"source {source.name}", good=True, detail=detail))
         except EvalsyncError as error:
             findings.append(Finding(f"source {source.name}", good=False, detail=str(error)))
@@ -56,7 +58,8 @@ def _modes(state: Path) -> Iterator[Finding]:
         path for path in (state, *state.rglob("*")) if stat.S_IMODE(path.lstat().st_mode) & 0o077
     ]
     if open_to_others:
-        detail = f"{open_to_others[0]} and {len(open_to_others) - 1} more can be read by others: chmod -R go-rwx {state}"
+        several = f"{open_to_others[0]} and {len(open_to_others) - 1} more"
+        detail = f"{several} can be read by others: chmod -R go-rwx {state}"
         yield Finding("permissions", good=False, detail=detail)
     else:
         yield Finding("permissions", good=True, detail="state/ is private")

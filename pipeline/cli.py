@@ -36,7 +36,7 @@ OUTCOME_CODES = {"ok": 0, "paused": 0, "failed": 1, "unproven": 3}
 @click.version_option(package_name="evalsync")
 @click.pass_context
 def main(context: click.Context, config_path: Path) -> None:
-    """Copy call evaluations into a warehouse that proves itself against the source.
+    r"""Copy call evaluations into a warehouse that proves itself against the source.
 
     \b
     First steps:
@@ -67,15 +67,21 @@ class Moment(click.ParamType[datetime]):
 
 def with_config(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--config` also after the command's name, where people write it."""
-    option = click.option("--config", "config_here", type=click.Path(path_type=Path), help="The configuration file.")
+    option = click.option(
+        "--config", "config_here", type=click.Path(path_type=Path), help="The configuration file."
+    )
     return option(click.pass_context(command))
 
 
 def what_to_sync(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what a run reads; `sync` and `plan` share them."""
     options = (
-        click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this one; may be repeated."),
-        click.option("--stream", "streams", multiple=True, metavar="NAME", help="Only this one; may be repeated."),
+        click.option(
+            "--source", "sources", multiple=True, metavar="NAME", help="Only this one; may be repeated."
+        ),
+        click.option(
+            "--stream", "streams", multiple=True, metavar="NAME", help="Only this one; may be repeated."
+        ),
         click.option("--since", type=Moment(), help="Read from here, instead of from the watermark."),
         click.option("--until", type=Moment(), help="Read up to here, instead of up to now."),
         click.option("--full", is_flag=True, help="Read everything again, from `start`."),
@@ -86,7 +92,9 @@ def what_to_sync(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else.")
+as_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."
+)
 
 
 @main.command()
@@ -221,9 +229,13 @@ def replay_letters(context: click.Context, config_here: Path | None) -> None:
 
 
 @main.command()
-@click.option("--port", type=click.IntRange(0, 65_535), default=8099, show_default=True, help="0: any free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8099, show_default=True, help="0: any free one."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True)
-@click.option("--evaluations", type=click.IntRange(min=0), default=5000, show_default=True, help="Rows of the year.")
+@click.option(
+    "--evaluations", type=click.IntRange(min=0), default=5000, show_default=True, help="Rows of the year."
+)
 @click.option("--token", default="demo-token", show_default=True, help="The API token that it accepts.")
 def simulate(port: int, seed: int, evaluations: int, token: str) -> None:
     """Run the simulator of the vendors' APIs on loopback, to build against. Ctrl-C ends it."""
@@ -231,8 +243,9 @@ def simulate(port: int, seed: int, evaluations: int, token: str) -> None:
     from connectors.simulator.year import generate
 
     def announce(simulator: Simulator) -> None:
-        click.echo(f"Voki: {simulator.base_url}/api/v1/evaluations  (tenant demo, Bearer {token})")
-        click.echo(f"  curl -H 'Authorization: Bearer {token}' -H 'X-Tenant: demo' {simulator.base_url}/api/v1/evaluations/stats")
+        address = f"{simulator.base_url}/api/v1/evaluations"
+        click.echo(f"Voki: {address}  (tenant demo, Bearer {token})")
+        click.echo(f"  curl -H 'Authorization: Bearer {token}' -H 'X-Tenant: demo' {address}/stats")
 
     run_forever(generate(seed, evaluations), announce=announce, tokens={token: "demo"}, port=port)
 
@@ -298,10 +311,11 @@ def _errors() -> Iterator[None]:
         sys.exit(2 if isinstance(error, ConfigError) else 75 if isinstance(error, WarehouseBusy) else 1)
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the one place; a traceback could hold a secret
+    except Exception as error:
         if os.environ.get("EVALSYNC_DEBUG"):
             raise
         click.echo(
-            f"evalsync: a defect ({type(error).__name__}); nothing is lost. EVALSYNC_DEBUG=1 shows where", err=True
+            f"evalsync: a defect ({type(error).__name__}); nothing is lost. EVALSYNC_DEBUG=1 shows where",
+            err=True,
         )
         sys.exit(1)

@@ -50,12 +50,16 @@ class Ledger:
             with self._open() as db:
                 db.executescript(TABLES)
         except (OSError, sqlite3.DatabaseError) as error:
-            raise ConfigError(f"{path} cannot be used as the ledger of runs ({error}); check the data folder") from None
+            raise ConfigError(
+                f"{path} cannot be used as the ledger of runs ({error}); check the data folder"
+            ) from None
 
     def acquire(self, run_id: str) -> Lease:
         """The lease, or WarehouseBusy naming who holds it."""
         with self._write() as db:
-            held = db.execute("SELECT token, run_id, pid, born, boot, started_at, sign_wall, sign_steady FROM lease").fetchone()
+            held = db.execute(
+                "SELECT token, run_id, pid, born, boot, started_at, sign_wall, sign_steady FROM lease"
+            ).fetchone()
             token, holder, pid, born, boot, started_at, sign_wall, sign_steady = held
             if holder is not None and self._alive(pid, born, boot, sign_wall, sign_steady):
                 since = datetime.fromtimestamp(started_at, UTC).isoformat(timespec="seconds")
@@ -68,14 +72,18 @@ class Ledger:
                 " sign_steady = ?",
                 [token + 1, run_id, os.getpid(), _born(os.getpid()), self._clock.boot, now, now, steady],
             )
-            db.execute("INSERT INTO runs (run_id, pid, started_at) VALUES (?, ?, ?)", [run_id, os.getpid(), now])
+            db.execute(
+                "INSERT INTO runs (run_id, pid, started_at) VALUES (?, ?, ?)", [run_id, os.getpid(), now]
+            )
             return Lease(run_id, token + 1)
 
     def sign(self, lease: Lease) -> None:
         """A sign of life. Raises LoadError when the lease is lost."""
         with self._write() as db:
             _check(db, lease)
-            db.execute("UPDATE lease SET sign_wall = ?, sign_steady = ?", [self._clock.wall(), self._clock.steady()])
+            db.execute(
+                "UPDATE lease SET sign_wall = ?, sign_steady = ?", [self._clock.wall(), self._clock.steady()]
+            )
 
     @contextmanager
     def fence(self, lease: Lease) -> Iterator[None]:
@@ -121,7 +129,9 @@ class Ledger:
             try:
                 db.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                raise WarehouseBusy(f"{self._path} is locked by another process ({error}); try again") from None
+                raise WarehouseBusy(
+                    f"{self._path} is locked by another process ({error}); try again"
+                ) from None
             try:
                 yield db
             except BaseException:
@@ -133,7 +143,9 @@ class Ledger:
 def _check(db: sqlite3.Connection, lease: Lease) -> None:
     [(token, run_id)] = db.execute("SELECT token, run_id FROM lease").fetchall()
     if token != lease.token or run_id != lease.run_id:
-        raise LoadError("this run lost its lease to a newer one (it was stopped for too long): nothing was committed")
+        raise LoadError(
+            "this run lost its lease to a newer one (it was stopped for too long): nothing was committed"
+        )
 
 
 def _born(pid: int) -> str:

@@ -11,9 +11,7 @@ import structlog
 def configure(stream: TextIO) -> None:
     """Send every log line of the process to `stream`."""
     last = (
-        structlog.dev.ConsoleRenderer(colors=True)
-        if stream.isatty()
-        else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=True) if stream.isatty() else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[

@@ -94,7 +94,9 @@ def sealed(one: Pass) -> list[Sealed]:
             try:
                 pages.append(_sealed(path, json.loads(file.readline())))
             except (ValueError, KeyError, TypeError):
-                raise LoadError(f"{path} is damaged: delete it, and the next run asks for its part again") from None
+                raise LoadError(
+                    f"{path} is damaged: delete it, and the next run asks for its part again"
+                ) from None
     return pages
 
 

@@ -56,12 +56,14 @@ async def plan(config: Config, request: Request) -> list[Planned]:
     """One entry per stream. Raises what the source raises."""
     folders = Folders(config.data_dir)
     folders.make()
-    planned = []
+    planned: list[Planned] = []
     for source in selected(config, request.sources):
         async with open_source(source, folders, system_clock()) as opened:
-            for stream in opened.streams:
-                if not request.streams or stream.name in request.streams:
-                    planned.append(await _planned(opened, stream, folders, request))
+            planned += [
+                await _planned(opened, stream, folders, request)
+                for stream in opened.streams
+                if not request.streams or stream.name in request.streams
+            ]
     return planned
 
 

@@ -60,7 +60,9 @@ def loaded_figures(
     connection: duckdb.DuckDBPyConnection, source: str, tenant: str, stream: Stream, window: Window
 ) -> Loaded:
     bounds = {"source": source, "from": window.lower, "to": window.upper}
-    [figures] = rows(connection, statement(f"reconcile/{stream.contract.table}"), {**bounds, "tenant": tenant})
+    [figures] = rows(
+        connection, statement(f"reconcile/{stream.contract.table}"), {**bounds, "tenant": tenant}
+    )
     [quarantined] = rows(connection, statement("reconcile/quarantined"), {**bounds, "stream": stream.name})
     return Loaded(figures, next(iter(quarantined.values())))
 

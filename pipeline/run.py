@@ -64,7 +64,7 @@ class Unwatched:
 
 async def run(
     config: Config,
-    request: Request = Request(),  # noqa: B008 - frozen
+    request: Request = Request(),
     *,
     clock: Clock | None = None,
     stop: asyncio.Event | None = None,
@@ -199,5 +199,5 @@ def _job(held: Held, request: Request, source: OpenSource, stream: Stream, progr
         asked=request.asked,
         stop=held.stop,
         progress=progress,
-        requests=lambda: source.client.requests.total(),
+        requests=source.client.requests.total,
     )

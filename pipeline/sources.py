@@ -73,7 +73,14 @@ async def _open(
     key = budget_key(source, account)
     budget = Budget(folders.budget, clock, connector.limits(account), key=key, place_source=account.name)
     client = HttpClient(
-        account.name, account.base_url, None, budget, clock, headers=connector.headers(account), ceiling=ceiling, stop=stop
+        account.name,
+        account.base_url,
+        None,
+        budget,
+        clock,
+        headers=connector.headers(account),
+        ceiling=ceiling,
+        stop=stop,
     )
     client.auth = connector.auth(account, client, clock)
     try:

@@ -222,7 +222,9 @@ async def _load(
         ),
         job.clock.now(),
     )
-    log.info("package_loaded", source=job.source, stream=stream.name, rows=validated.fetched, pages=len(batch))
+    log.info(
+        "package_loaded", source=job.source, stream=stream.name, rows=validated.fetched, pages=len(batch)
+    )
     return loaded
 
 
@@ -275,9 +277,7 @@ async def _differing(job: Job, window: Window) -> list[Window]:
 
 async def _read_again(job: Job, part: Window) -> Loaded:
     """Read a part of a window in a pass of its own."""
-    one = await asyncio.to_thread(
-        package.start, job.extraction.folder, _pass_id(job), part, advances=False
-    )
+    one = await asyncio.to_thread(package.start, job.extraction.folder, _pass_id(job), part, advances=False)
     read = await _read(job, one, None)
     if read.failure is not None:
         raise read.failure

@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from pipeline.check import Finding
-from pipeline.destinations.lake import current
 from pipeline.destinations.warehouse import connect, rows
 from pipeline.plan import Planned
 from pipeline.receipt import BudgetLeft, Receipt, StreamReceipt
@@ -94,12 +93,16 @@ def print_receipt(receipt: Receipt, data: Path) -> None:
     """What was synced, its proof, and what the marts say."""
     console = _console()
     console.print(f"run {receipt.run_id}: [{COLORS[receipt.outcome]}]{receipt.outcome}[/]", highlight=False)
-    table = _table("stream", "outcome", "requests", "new", "changed", "same", "deleted", "dead letters", "up to")
+    table = _table(
+        "stream", "outcome", "requests", "new", "changed", "same", "deleted", "dead letters", "up to"
+    )
     for one in receipt.streams:
         done = one.loaded
         counts = (one.requests, done.inserted, done.updated, done.unchanged, done.deleted, done.dead_letters)
         upto = f"{one.watermark:%Y-%m-%d %H:%M:%S}" if one.watermark else "-"
-        table.add_row(f"{one.source}/{one.stream}", _colored(one.outcome), *(f"{count:,}" for count in counts), upto)
+        table.add_row(
+            f"{one.source}/{one.stream}", _colored(one.outcome), *(f"{count:,}" for count in counts), upto
+        )
     console.print(table)
     for one in receipt.streams:
         _print_proof(console, one)
@@ -120,12 +123,15 @@ def _print_proof(console: Console, one: StreamReceipt) -> None:
         line = f"{one.source}/{one.stream}: {state}: {proof.loaded_total:,} loaded, {proof.source_total} at the source"
         console.print(line, highlight=False, style=COLORS.get(proof.state, ""), soft_wrap=True)
         shown = [
-            f"{name} {_number(figure.loaded)}" + ("" if figure.equal else f" (source: {_number(figure.source)})")
+            f"{name} {_number(figure.loaded)}"
+            + ("" if figure.equal else f" (source: {_number(figure.source)})")
             for name, figure in proof.figures.items()
         ]
         console.print("  " + ", ".join(shown), highlight=False, style="dim", soft_wrap=True)
     if one.error:
-        console.print(f"{one.source}/{one.stream}: {one.error}", highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"{one.source}/{one.stream}: {one.error}", highlight=False, markup=False, soft_wrap=True
+        )
     if one.resume_at:
         console.print(f"  goes on from {one.resume_at:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
 
@@ -143,11 +149,15 @@ def print_marts(snapshot: Path, console: Console | None = None) -> None:
     for one in spread:
         ratings.add_row(one["source"], *(f"{one[f'rating_{rating}']:,}" for rating in range(1, 6)))
     console.print(ratings)
-    table = _table("source", "department", "evaluations", "satisfied", "95 % bounds", title="satisfaction by department")
+    table = _table(
+        "source", "department", "evaluations", "satisfied", "95 % bounds", title="satisfaction by department"
+    )
     for one in departments:
         bounds = f"{one['satisfaction_low']:.1f} - {one['satisfaction_high']:.1f} %"
         name = one["department_name"] or "(none)"
-        table.add_row(one["source"], name, f"{one['evaluations']:,}", f"{one['satisfaction_rate']:.1f} %", bounds)
+        table.add_row(
+            one["source"], name, f"{one['evaluations']:,}", f"{one['satisfaction_rate']:.1f} %", bounds
+        )
     console.print(table)
 
 
@@ -158,7 +168,9 @@ def print_plan(planned: Sequence[Planned]) -> None:
         left = [_number(count) for count in (one.left.minute_left, one.left.day_left)]
         note = f" (goes on: {one.sealed} pages kept)" if one.resumes else ""
         takes = str(one.duration) if one.duration else "under a minute"
-        table.add_row(f"{one.source}/{one.stream}{note}", since, f"{one.records:,}", f"{one.requests:,}", *left, takes)
+        table.add_row(
+            f"{one.source}/{one.stream}{note}", since, f"{one.records:,}", f"{one.requests:,}", *left, takes
+        )
     _console().print(table)
 
 
@@ -167,7 +179,9 @@ def print_status(found: Mapping[str, Any]) -> None:
     if not found["streams"]:
         console.print(f"nothing is published in {found['data_dir']} yet: evalsync sync", soft_wrap=True)
     else:
-        table = _table("stream", "last run", "proof", "rows", "deleted", "dead letters", "up to", "last good run")
+        table = _table(
+            "stream", "last run", "proof", "rows", "deleted", "dead letters", "up to", "last good run"
+        )
         for one in found["streams"]:
             age = one["seconds_since_ok"]
             table.add_row(
@@ -207,7 +221,12 @@ def print_letters(found: Sequence[Mapping[str, Any]]) -> None:
     table = _table("source", "stream", "record", "field", "reason", "first seen")
     for one in found:
         table.add_row(
-            one["source"], one["stream"], one["record_key"], one["pointer"], one["reason"], one["first_seen_at"]
+            one["source"],
+            one["stream"],
+            one["record_key"],
+            one["pointer"],
+            one["reason"],
+            one["first_seen_at"],
         )
     _console().print(table)
     _console().print("after a fix: evalsync dead-letters replay")

@@ -115,4 +115,3 @@ def _letter_key(key: str) -> str:
         if len(plain) <= 200 and not key.startswith(("{", "[", '"')):
             return key
     return "sha256:" + hashlib.sha256(plain).hexdigest()
-

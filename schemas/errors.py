@@ -71,9 +71,7 @@ class RetryableSourceError(SourceError):
 class BudgetExhausted(SourceError):
     """No request is allowed before `resume_at` (None: before the next run)."""
 
-    def __init__(
-        self, message: str, place: Place | None = None, resume_at: datetime | None = None
-    ) -> None:
+    def __init__(self, message: str, place: Place | None = None, resume_at: datetime | None = None) -> None:
         super().__init__(message, place)
         self.resume_at = resume_at
 

@@ -24,7 +24,9 @@ def auth(account: Account, client: Client, clock: Clock) -> Auth:
 
     async def log_in() -> Token:
         began = clock.steady()
-        payload = await client.post(AUTH, "/api/auth/login", _credentials(account), lambda value: _check(account, value))
+        payload = await client.post(
+            AUTH, "/api/auth/login", _credentials(account), lambda value: _check(account, value)
+        )
         return Token(SecretStr(_session(payload.value)["access_token"]), began + LIFETIME.total_seconds())
 
     return RenewedBearer(log_in, clock)

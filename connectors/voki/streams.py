@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from connectors.responses import parse
 from connectors.source import (
     DAY,
     SECOND,
@@ -24,7 +25,6 @@ from connectors.source import (
     Stream,
     Window,
 )
-from connectors.responses import parse
 from schemas.errors import Place, RetryableSourceError
 from schemas.voki import EVALUATIONS, parse_time
 
@@ -160,7 +160,9 @@ class _Totals:
             "satisfaction_rate": data.get("satisfaction_rate"),
         }
         # The documentation's example contradicts itself in average_rating, and both follow from the counts.
-        return SourceTotals(data.get("total_evaluations") or 0, figures, frozenset({"average_rating", "satisfaction_rate"}))
+        return SourceTotals(
+            data.get("total_evaluations") or 0, figures, frozenset({"average_rating", "satisfaction_rate"})
+        )
 
     def _check(self, value: Any) -> None:
         data = value.get("data") if isinstance(value, dict) else None

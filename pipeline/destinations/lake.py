@@ -50,7 +50,9 @@ class Snapshot:
     files: Sequence[File]
 
 
-def publish(warehouse: Path, data: Path, run_id: str, contracts: Sequence[TableContract], keep: int) -> Snapshot:
+def publish(
+    warehouse: Path, data: Path, run_id: str, contracts: Sequence[TableContract], keep: int
+) -> Snapshot:
     """Make the snapshot of this run and point `current` to it. Raises PublishError; then the old one stays."""
     root = data / "snapshots"
     fresh = root / f".{run_id}.tmp"
@@ -97,7 +99,10 @@ def _write(
     known = {one.path.rpartition("/")[0]: one for one in read_manifest(previous)} if previous else {}
     with connect(warehouse) as db:
         db.execute("CHECKPOINT")
-        parts = [*(part for contract in contracts for part in _months(db, contract)), *_whole_tables(db, run_id)]
+        parts = [
+            *(part for contract in contracts for part in _months(db, contract)),
+            *_whole_tables(db, run_id),
+        ]
         files = []
         for part in parts:
             same = known.get(part.folder)

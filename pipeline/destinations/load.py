@@ -111,7 +111,9 @@ def _stage(connection: duckdb.DuckDBPyConnection, package: Package) -> None:
     dead = pa.array([letter.record_key for letter in package.dead], type=pa.string())
     connection.register("staging", package.table)
     connection.register("healed", pa.table({"key": keys}))
-    connection.register("present", pa.table({"key": pa.chunked_array([*keys.chunks, dead], type=pa.string())}))
+    connection.register(
+        "present", pa.table({"key": pa.chunked_array([*keys.chunks, dead], type=pa.string())})
+    )
     connection.register("tiles", _tiles(package.tiles))
     connection.register("letters", _letters(package.dead))
 
@@ -119,7 +121,10 @@ def _stage(connection: duckdb.DuckDBPyConnection, package: Package) -> None:
 def _tiles(tiles: Sequence[Tile]) -> pa.Table:
     names = {"from": "begin", "to": "end", "observed_at": "observed_at"}
     return pa.table(
-        {name: pa.array([getattr(tile, field) for tile in tiles], type=TIMESTAMP) for name, field in names.items()}
+        {
+            name: pa.array([getattr(tile, field) for tile in tiles], type=TIMESTAMP)
+            for name, field in names.items()
+        }
     )
 
 

@@ -104,7 +104,12 @@ class Store:
                 db.execute(statement("load/run"), values)
                 for one in streams:
                     counts = {name: getattr(one.loaded, name) for name in names}
-                    about = {"source": one.source, "stream": one.stream, "outcome": one.outcome, "error": one.error}
+                    about = {
+                        "source": one.source,
+                        "stream": one.stream,
+                        "outcome": one.outcome,
+                        "error": one.error,
+                    }
                     numbers = {"requests": one.requests, **counts}
                     when = {"run_id": run_id, "finished_at": ended}
                     db.execute(statement("load/stream_run"), {**when, **about, **numbers})

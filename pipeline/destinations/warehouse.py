@@ -7,7 +7,7 @@ again.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ from schemas.errors import LoadError, WarehouseBusy
 
 # Files in this format open in every DuckDB from 1.2 on.
 STORAGE_VERSION = "v1.2.0"
-SETTINGS: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": STORAGE_VERSION, "autoinstall_known_extensions": "false"}
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "storage_compatibility_version": STORAGE_VERSION,
+    "autoinstall_known_extensions": "false",
+}
 
 Fence = Callable[[], AbstractContextManager[None]]  # holds the lease still while a commit happens
 
@@ -59,21 +62,23 @@ def transaction(connection: duckdb.DuckDBPyConnection, fence: Fence = nullcontex
         with fence():
             connection.execute("COMMIT")
     except BaseException:
-        try:
+        with suppress(duckdb.Error):  # on a dead connection (disk full, for one) closing the file undoes it
             connection.execute("ROLLBACK")
-        except duckdb.Error:
-            pass  # the connection is dead (disk full, for one): closing the file undoes the transaction
         raise
 
 
-def rows(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """The result of one statement as dictionaries."""
     cursor = connection.execute(sql, dict(values) if values else None)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def arrow(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
+def arrow(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any] | None = None
+) -> pa.Table:
     """The result of one statement as an Arrow table."""
     table: pa.Table = connection.sql(sql, params=dict(values) if values else None).to_arrow_table()
     return table
@@ -112,7 +117,9 @@ def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
 def _trouble(path: Path, error: duckdb.Error) -> LoadError:
     text = str(error)
     if "lock" in text.lower():
-        return WarehouseBusy(f"{path} is open in another process; only evalsync may open it: read data/current instead")
+        return WarehouseBusy(
+            f"{path} is open in another process; only evalsync may open it: read data/current instead"
+        )
     if isinstance(error, duckdb.OutOfMemoryException):
         return LoadError(f"{path}: out of memory; close other programs or sync fewer rows at a time")
     first = text.splitlines()[0] if text else type(error).__name__
