@@ -8,19 +8,18 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.exits import errors_as_exits, exit_code
+
 if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.run import Request
-
-OUTCOME_CODES = {"ok": 0, "paused": 0, "failed": 1, "unproven": 3}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -114,7 +113,7 @@ def sync(context: click.Context, config_here: Path | None, as_json: bool, **opti
             click.echo(json.dumps(receipt.as_json()))
         else:
             print_receipt(receipt, config.data_dir)
-        return 128 + signals.number if signals.number else OUTCOME_CODES[receipt.outcome]
+        return exit_code(receipt.outcome, signals.number)
 
     _carry_out(context, config_here, work)
 
@@ -267,7 +266,7 @@ def init(context: click.Context, config_here: Path | None, force: bool) -> None:
             else:
                 answers[question.key] = answer
     path = config_here or context.obj
-    with _errors():
+    with errors_as_exits():
         questions.write(path, questions.render(answers), force=force)
         click.echo(f"wrote {path}")
         for variable in questions.variables(answers):
@@ -295,27 +294,5 @@ def _carry_out(
     from pipeline.logs import configure
 
     configure(sys.stderr)
-    with _errors():
+    with errors_as_exits():
         sys.exit(asyncio.run(work(load(config_here or context.obj, os.environ))))
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """The edge of every command: an error becomes one sentence on stderr and the exit code of the contract."""
-    from schemas.errors import ConfigError, EvalsyncError, WarehouseBusy
-
-    try:
-        yield
-    except EvalsyncError as error:
-        click.echo(f"evalsync: {error}", err=True)
-        sys.exit(2 if isinstance(error, ConfigError) else 75 if isinstance(error, WarehouseBusy) else 1)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.exit(130)
-    except Exception as error:
-        if os.environ.get("EVALSYNC_DEBUG"):
-            raise
-        click.echo(
-            f"evalsync: a defect ({type(error).__name__}); nothing is lost. EVALSYNC_DEBUG=1 shows where",
-            err=True,
-        )
-        sys.exit(1)

@@ -1,0 +1,394 @@
+"""Every row and every figure that readers get, against the source's own table and plain Python. No SQL is shared.
+
+Two nights of one account, with hostile texts, ties, late, changed and deleted rows, in two reporting time zones.
+Kills: an edit that is not merged; deleted rows that stay in the marts; a day that is UTC's in every zone; Parquet
+whose schema follows its content (COPY); Parquet without page checksums; a snapshot in DuckDB 2's own format.
+"""
+
+import hashlib
+import json
+import math
+import random
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from nightly import ROOT, Account, account
+
+from connectors.simulator.year import generate
+from pipeline.receipt import Receipt
+
+Wire = dict[str, Any]
+Rows = list[tuple[Any, ...]]
+Z = 1.959963984540054
+TIME = pa.timestamp("us", tz="UTC")
+LAKE_SCHEMA = [  # name, type, whether it may be null
+    ("tenant", pa.string(), False),
+    ("evaluation_id", pa.string(), False),
+    ("call_id", pa.string(), True),
+    ("rating", pa.int8(), False),
+    ("comment", pa.string(), True),
+    ("has_comment", pa.bool_(), False),
+    ("customer_name", pa.string(), True),
+    ("agent_name", pa.string(), True),
+    ("department_name", pa.string(), True),
+    ("created_at", TIME, False),
+    ("extra", pa.string(), True),
+    ("_first_loaded_at", TIME, False),
+    ("_loaded_at", TIME, False),
+    ("_observed_at", TIME, False),
+    ("_run_id", pa.string(), False),
+    ("_deleted_at", TIME, True),
+]
+HOSTILE: list[Wire] = [
+    {"comment": "x'); DROP TABLE core.evaluations; --", "department_name": "O'Brien\"; --", "user_name": "$source"},
+    {"comment": "a\x00b", "customer_name": "\x00", "department_name": "{}", "user_name": "%s"},
+    {"comment": "\u202eRTL \u200f \U0001f469\u200d\U0001f467 e\u0301 \u00e9", "user_name": "Zo\u00eb", "customer_name": None},
+    {"comment": "=1+1\t\r\n,;\"'\\", "department_name": "a/b=c?d&e#f%20", "user_name": ""},
+    {"comment": "x" * 300_000, "department_name": None, "user_name": None},
+    {"comment": " ", "call_id": None, "channel": "voz", "tags": ["a", None, {"b": 1.5}]},
+    {"comment": "null", "call_id": 12345, "id": 987654321, "inserted_by": None},
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What two nights left for the readers, and what is true."""
+
+    folder: Path  # the snapshot
+    zone: str
+    present: list[Wire]
+    deleted: list[Wire]
+    receipt: Receipt
+    requests: int
+
+
+@pytest.fixture(scope="module", params=["UTC", "America/Sao_Paulo"])
+def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
+    zone = request.param
+    with account(generate(11, 2500), tmp_path_factory.mktemp("equality")) as demo:
+        for number, fields in enumerate(HOSTILE):
+            demo.insert(timedelta(days=20 * number, hours=5), rating=1 + number % 5, **fields)
+        for moment in ("2025-10-19T02:59:59", "2025-10-19T03:00:00", "2025-11-30T23:59:59", "2025-12-01T00:00:00"):
+            demo.world.insert(datetime.fromisoformat(moment).replace(tzinfo=UTC), rating=2)
+        demo.world.tie_burst(demo.now - timedelta(days=100), 130)
+        assert demo.sync(reporting={"timezone": zone}).outcome == "ok"
+        deleted = move(demo)
+        before = len(demo.simulator.arrivals)
+        receipt = demo.sync(reporting={"timezone": zone})
+        assert receipt.outcome == "ok"
+        requests = len(demo.simulator.arrivals) - before
+        yield Reading(demo.current(), zone, demo.world.rows(), deleted, receipt, requests)
+
+
+def move(demo: Account) -> list[Wire]:
+    """A night in which rows come, come late, change and go; the rows that went."""
+    near = [str(row["id"]) for row in demo.world.rows(demo.now - timedelta(days=1, hours=12))]
+    assert len(near) >= 6
+    gone = [demo.world.find(row_id) or {} for row_id in near[:2]]
+    for row_id in near[:2]:
+        demo.world.delete(row_id)
+    demo.world.edit(near[2], rating=1, comment="Corrigido")
+    demo.world.edit(near[3], comment=None, user_name="Outra Pessoa", late_field=True)
+    demo.world.edit(near[4], at=demo.now - timedelta(minutes=30))
+    demo.insert(timedelta(hours=30), rating=3, comment="tarde")
+    demo.now += timedelta(hours=8)
+    for minutes in (1, 2, 300):
+        demo.insert(timedelta(minutes=minutes), rating=5)
+    return gone
+
+
+def wanted(reading: Reading) -> dict[str, dict[str, Any]]:
+    """The contract's columns of every row, from the wire."""
+    rows = [(row, False) for row in reading.present] + [(row, True) for row in reading.deleted]
+    return {str(row["id"]): core_row(row) | {"deleted": gone} for row, gone in rows}
+
+
+def core_row(row: Wire) -> dict[str, Any]:
+    known = ("id", "call_id", "rating", "comment", "customer_name", "user_name", "department_name", "inserted_at")
+    call, extra = row.get("call_id"), {name: value for name, value in row.items() if name not in known}
+    return {
+        "source": "demo",
+        "tenant": "demo",
+        "evaluation_id": str(row["id"]),
+        "call_id": None if call is None else str(call),
+        "rating": row["rating"],
+        "comment": row.get("comment"),
+        "has_comment": row.get("comment") not in (None, ""),
+        "customer_name": row.get("customer_name"),
+        "agent_name": row.get("user_name"),
+        "department_name": row.get("department_name"),
+        "created_at": when(row),
+        "extra": extra or None,
+    }
+
+
+def when(row: Wire) -> datetime:
+    return datetime.fromisoformat(row["inserted_at"])
+
+
+def seen(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Rows that a reader got, in the form of `wanted`; a key that comes twice is an error."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        core = {name: row[name] for name in core_row(HOSTILE[0] | {"id": "", "rating": 1, "inserted_at": "2026-01-01"})}
+        core["extra"] = None if row["extra"] is None else json.loads(row["extra"])
+        key = row["evaluation_id"]
+        assert key not in found, key
+        found[key] = core | {"deleted": row["_deleted_at"] is not None}
+    return found
+
+
+def test_the_warehouse_has_every_row_as_the_source_has_it(reading: Reading) -> None:
+    with opened(reading) as db:
+        rows = db.sql("SELECT * FROM core.evaluations").to_arrow_table().to_pylist()
+    assert seen(rows) == wanted(reading)
+
+
+def test_parquet_has_every_row_for_pyarrow(reading: Reading) -> None:
+    dataset = ds.dataset(reading.folder / "evaluations", format="parquet", partitioning="hive")
+    rows = dataset.to_table().to_pylist()
+    assert seen(rows) == wanted(reading)
+    assert all(row["month"] == f"{row['created_at']:%Y-%m}" for row in rows)
+    with opened(reading) as db:  # the columns of the load too
+        loaded = db.sql("SELECT * FROM core.evaluations").to_arrow_table().to_pylist()
+    by_key = {row["evaluation_id"]: row for row in rows}
+    assert all(row == {name: by_key[row["evaluation_id"]][name] for name in row} for row in loaded)
+
+
+def test_parquet_has_every_row_for_polars_and_pandas(reading: Reading) -> None:
+    lake = reading.folder / "evaluations"
+    frame = pl.read_parquet(lake / "**/*.parquet", hive_partitioning=True)
+    assert frame["created_at"].dtype == pl.Datetime("us", "UTC")
+    assert seen(frame.to_dicts()) == wanted(reading)
+    table = pd.read_parquet(lake)
+    assert seen(plain(row) for row in table.to_dict("records")) == wanted(reading)
+
+
+def plain(row: dict[Hashable, Any]) -> dict[str, Any]:
+    """A row of pandas with None where nothing is."""
+    return {str(name): None if pd.isna(value) else value for name, value in row.items()}
+
+
+def test_all_parquet_files_have_the_one_declared_schema(reading: Reading) -> None:
+    files = sorted((reading.folder / "evaluations").rglob("*.parquet"))
+    assert len(files) == len({when(row).strftime("%Y-%m") for row in reading.present})
+    for file in files:
+        fields = [(field.name, field.type, field.nullable) for field in pq.read_schema(file)]
+        assert fields == LAKE_SCHEMA, file
+    with opened(reading) as db:  # what may be null is what may be null in the warehouse
+        columns = db.sql("SELECT column_name, is_nullable FROM information_schema.columns WHERE table_name = 'evaluations'")
+        nullable = {name: answer == "YES" for name, answer in columns.fetchall() if name != "source"}
+    assert nullable == {name: may for name, _, may in LAKE_SCHEMA}
+
+
+def test_a_flipped_byte_is_never_read_as_other_data(reading: Reading) -> None:
+    """In the body of every page it is an error; anywhere at all it is an error or changes nothing."""
+    dice = random.Random(3)
+    path = max((reading.folder / "evaluations").rglob("*.parquet"), key=lambda file: file.stat().st_size)
+    whole, metadata = path.read_bytes(), pq.read_metadata(path)
+    table = pq.read_table(pa.BufferReader(whole), page_checksum_verification=True)
+    chunks = [metadata.row_group(0).column(number) for number in range(metadata.num_columns)]
+    assert all(chunk.has_dictionary_page or chunk.data_page_offset for chunk in chunks)
+    for chunk in chunks:
+        begin = chunk.dictionary_page_offset or chunk.data_page_offset
+        end = begin + chunk.total_compressed_size
+        with pytest.raises(OSError, match="CRC"):
+            pq.read_table(pa.BufferReader(flipped(whole, end - 1, 0x10)), page_checksum_verification=True)
+        for _ in range(12):
+            spoiled = flipped(whole, dice.randrange(begin, end), 1 << dice.randrange(8))
+            try:
+                found = pq.read_table(pa.BufferReader(spoiled), page_checksum_verification=True)
+            except (OSError, pa.ArrowException):
+                continue
+            assert found.equals(table), chunk.path_in_schema
+
+
+def flipped(content: bytes, place: int, mask: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ mask]) + content[place + 1 :]
+
+
+def test_the_manifest_names_every_file_with_its_hash_and_rows(reading: Reading) -> None:
+    manifest = json.loads((reading.folder / "manifest.json").read_text())
+    named = {one["path"]: one for one in manifest["files"]}
+    on_disk = {str(path.relative_to(reading.folder)) for path in reading.folder.rglob("*") if path.is_file()}
+    assert on_disk == named.keys() | {"manifest.json", "warehouse.duckdb"}
+    assert manifest["run_id"] == reading.receipt.run_id == reading.folder.name
+    for one in [manifest["warehouse"], *named.values()]:
+        content = (reading.folder / one["path"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == one["sha256"], one["path"]
+    for one in named.values():
+        assert pq.read_metadata(reading.folder / one["path"]).num_rows == one["rows"], one["path"]
+
+
+def test_tables_published_as_parquet_equal_those_in_the_warehouse(reading: Reading) -> None:
+    with opened(reading) as db:
+        names = db.sql("SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema <> 'core'").fetchall()
+        assert {"meta.runs", "meta.proofs", "meta.loads", "marts.sync_health"} <= {".".join(name) for name in names}
+        for schema, table in names:
+            files = list((reading.folder / schema / table).glob("*.parquet"))
+            assert len(files) == 1
+            there = pq.read_table(files[0], page_checksum_verification=True).to_pylist()
+            here = db.sql(f'SELECT * FROM "{schema}"."{table}"').to_arrow_table().to_pylist()  # noqa: S608
+            assert Counter(map(repr, there)) == Counter(map(repr, here)), table
+
+
+# -- marts -----------------------------------------------------------------------------------------
+
+
+def test_every_mart_equals_plain_python_over_the_source(reading: Reading) -> None:
+    day = {id(row): when(row).astimezone(ZoneInfo(reading.zone)).date() for row in reading.present}
+    computed = {
+        "rating_distribution": distribution(reading.present, day),
+        "satisfaction_rate": rates(reading.present, day),
+        "satisfaction_by_department": by_name(reading.present, day, "department_name"),
+        "satisfaction_by_agent": by_name(reading.present, day, "user_name"),
+        "satisfaction_trend": trend(reading.present, day),
+        "sync_health": health(reading),
+    }
+    assert computed.keys() == {folder.name for folder in (ROOT / "sql/marts").iterdir()}
+    with opened(reading) as db:
+        for name, expected in computed.items():
+            assert_close(name, db.sql(f"SELECT * FROM marts.{name}").fetchall(), expected)  # noqa: S608
+
+
+def test_the_two_zones_put_rows_on_other_days(reading: Reading) -> None:
+    """Else the test above could not tell them apart."""
+    other = [row for row in reading.present if when(row).astimezone(ZoneInfo("America/Sao_Paulo")).date() != when(row).date()]
+    assert len(other) >= 20
+
+
+def distribution(rows: list[Wire], day: dict[int, date]) -> Rows:
+    counts = Counter((day[id(r)], r.get("department_name"), r.get("user_name"), r["rating"]) for r in rows)
+    return [("demo", "demo", *key, count) for key, count in counts.items()]
+
+
+def rates(rows: list[Wire], day: dict[int, date]) -> Rows:
+    groups = grouped(rows, lambda r: (day[id(r)], r.get("department_name"), r.get("user_name")))
+    return [("demo", "demo", *key, *counted(group), *shares(group)[:2]) for key, group in groups.items()]
+
+
+def by_name(rows: list[Wire], day: dict[int, date], field: str) -> Rows:
+    oldest = max(day.values()) - timedelta(days=27)
+    found: Rows = []
+    for name, group in grouped(rows, lambda r: r.get(field)).items():
+        recent = [r for r in group if day[id(r)] >= oldest]
+        days = [day[id(r)] for r in group]
+        figures = (*counted(group), *shares(group), *counted(recent), *shares(recent))
+        found.append(("demo", "demo", name, min(days), max(days), *figures))
+    return found
+
+
+def trend(rows: list[Wire], day: dict[int, date]) -> Rows:
+    starts: dict[str, Callable[[date], date]] = {
+        "day": lambda d: d,
+        "week": lambda d: d - timedelta(days=d.weekday()),
+        "month": lambda d: d.replace(day=1),
+    }
+    found: Rows = []
+    for period, start in starts.items():
+        for first, group in grouped(rows, lambda r, s=start: s(day[id(r)])).items():  # type: ignore[misc]
+            n, satisfied, _, points = counted(group)
+            found.append(("demo", "demo", period, first, n, satisfied, points, *shares(group)))
+    return found
+
+
+def health(reading: Reading) -> Rows:
+    """The moments of the run itself lie within it; they are taken from there."""
+    with opened(reading) as db:
+        [(finished, checked)] = db.sql("SELECT last_finished_at, proof_checked_at FROM marts.sync_health").fetchall()
+    receipt, stream = reading.receipt, reading.receipt.streams[0]
+    assert receipt.started_at <= checked <= finished <= receipt.finished_at
+    assert stream.window is not None
+    inside = sum(stream.window.holds(when(row)) for row in reading.present)
+    run = (stream.window.upper, receipt.run_id, "ok", finished, finished, reading.requests)
+    rows = (len(reading.present), len(reading.deleted), 0)
+    return [("demo", "evaluations", *run, *rows, "proven", inside, inside, checked)]
+
+
+def grouped(rows: Iterable[Wire], key: Callable[[Wire], Any]) -> dict[Any, list[Wire]]:
+    groups: dict[Any, list[Wire]] = defaultdict(list)
+    for row in rows:
+        groups[key(row)].append(row)
+    return groups
+
+
+def counted(rows: list[Wire]) -> tuple[int, int, int, int]:
+    ratings = [row["rating"] for row in rows]
+    return len(rows), sum(r in (4, 5) for r in ratings), sum(bool(row.get("comment")) for row in rows), sum(ratings)
+
+
+def shares(rows: list[Wire]) -> tuple[float | None, ...]:
+    """Percent, mean, and Wilson's bounds as in the textbook."""
+    n, satisfied, _, points = counted(rows)
+    if n == 0:
+        return None, None, None, None
+    p = satisfied / n
+    centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    margin = Z / (1 + Z**2 / n) * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+    return 100 * p, points / n, 100 * max(0.0, centre - margin), 100 * min(1.0, centre + margin)
+
+
+def assert_close(name: str, actual: Rows, expected: Rows) -> None:
+    """Equal as bags of rows; fractions to 1e-9."""
+
+    def ordered(rows: Rows) -> Rows:
+        return sorted(rows, key=lambda row: [repr(value) for value in row if not isinstance(value, float)])
+
+    assert len(actual) == len(expected), name
+    for found, right in zip(ordered(actual), ordered(expected), strict=True):
+        for left, other in zip(found, right, strict=True):
+            near = isinstance(left, float) and isinstance(other, float) and math.isclose(left, other, abs_tol=1e-9)
+            assert near or (left == other and type(left) is type(other)), f"{name}: {found} is not {right}"
+
+
+# -- other versions of DuckDB ------------------------------------------------------------------------
+
+READ_ALL = """
+import json, sys, duckdb
+db = duckdb.connect(sys.argv[1], read_only=True)
+db.execute("SET TimeZone = 'UTC'")
+names = db.execute("SELECT table_schema || '.' || table_name FROM information_schema.tables ORDER BY ALL").fetchall()
+shown = lambda value: f"{value:.9f}" if isinstance(value, float) else str(value)
+print(json.dumps({
+    "version": duckdb.__version__,
+    "counts": {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for (name,) in names},
+    "marts": {
+        name: sorted([shown(value) for value in row] for row in db.execute(f"SELECT * FROM {name}").fetchall())
+        for (name,) in names if name.startswith("marts.")
+    },
+}))
+"""
+
+
+def test_the_snapshot_opens_in_duckdb_2_and_in_1_5(reading: Reading) -> None:
+    older = ROOT / ".venv-duckdb15/bin/python"
+    assert older.exists(), "make test makes .venv-duckdb15, with DuckDB 1.5: it is not there"
+    answers = []
+    for python in (sys.executable, str(older)):
+        line = [python, "-c", READ_ALL, str(reading.folder / "warehouse.duckdb")]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        answers.append(json.loads(done.stdout))
+    assert [answer.pop("version")[:3] for answer in answers] == ["2.0", "1.5"]
+    assert answers[0] == answers[1]
+    assert answers[0]["counts"]["core.evaluations"] == len(reading.present) + len(reading.deleted)
+
+
+def opened(reading: Reading) -> duckdb.DuckDBPyConnection:
+    db = duckdb.connect(str(reading.folder / "warehouse.duckdb"), read_only=True)
+    db.execute("SET TimeZone = 'UTC'")
+    return db
