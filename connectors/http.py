@@ -30,6 +30,7 @@ _T = TypeVar("_T")
 
 LARGEST_BODY = 64 << 20  # bytes, unpacked
 TOTAL_TIMEOUT = 60.0  # seconds from the grant to the last byte; the budget's `hold` is longer
+LONGEST_WAIT = 120.0  # seconds: a source that asks for more is left to the next run
 DEFAULT_BLOCK = 60.0  # a 429 that does not say how long: no request of the group for a whole window
 
 
@@ -126,7 +127,7 @@ class HttpClient:
                 log.warning(
                     "request_failed", source=self._source, group=group, attempt=attempt, why=error.message
                 )
-                if attempt == self._retries.attempts:
+                if attempt == self._retries.attempts or _asks_too_much(error):
                     raise
                 await self._back_off(group, attempt, error)
         raise FatalSourceError("the source refuses a fresh credential", Place(self._source, "", group))
@@ -187,6 +188,7 @@ class HttpClient:
             self._session = aiohttp.ClientSession(
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_send_once,),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=30.0),
             )
         return self._session
@@ -225,3 +227,18 @@ class HttpClient:
                 Place(self._source, "", group),
             )
         return url
+
+
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """aiohttp sends a GET again by itself when its connection breaks: that would be a request without a grant."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise  # nothing was sent, and nothing is sent again
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+        raise aiohttp.ClientConnectionError from None
+
+
+def _asks_too_much(error: RetryableSourceError) -> bool:
+    """Whether to wait as long as asked would keep the run waiting. (After a 429 the budget says so, with a date.)"""
+    return error.place.status != 429 and (error.retry_after or 0.0) > LONGEST_WAIT

@@ -6,9 +6,11 @@ each answer is an atomic picture of its range, so a page proves the part up to i
 and the next request begins inside that unit: the two pages share rows, so nothing can hide between them. When
 these tiles cover the window it is complete, whatever was inserted, edited or deleted meanwhile.
 
-A shared row costs a hundredth of a page. Pages are linked so as long as it costs two requests at most; after
-that counts link them (the total behind a page must be the total before it less its rows), and any difference
-goes back to shared rows. A source that stands still is so read in no more requests than it has pages.
+A shared row costs a hundredth of a page. Pages are linked so as long as it costs two requests at most, and for
+good once the source is seen to move; a source that has stood still till then is linked by counts (the total
+behind a page must be the total before it less its rows), so that it is read in no more requests than it has
+pages. A count is right by accident when as many rows come in behind a page as the page left of its last moment:
+where any change is seen in the end, the moments that only a count links are read by themselves.
 
 Two lanes, one from each end, hide the latency of a slow source. A lane counts in places: the number of the
 unit of time, negative for the lane that descends, so that both read upwards.
@@ -16,7 +18,7 @@ unit of time, negative for the lane that descends, so that both read upwards.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -62,7 +64,8 @@ class Lane:
     far: int  # the gap's other end
     start: int  # where the next request begins: outside of the gap at first, behind `edge` after a count
     shared: frozenset[str] = frozenset()  # keys of the last page at the place `edge`: one must come again
-    expected: int | None = None  # linked by count: the rows that must lie at `start` and behind
+    checked: bool = False  # a row at the bound of a request has come: the filter's bound is as assumed
+    expected: int | None = None  # rows at `start` and behind, if the source stands still
 
     def query(self, size: int) -> Query:
         asked = self.axis.window(self.start, self.far + MARGIN)
@@ -75,9 +78,13 @@ class Links:
 
     page_size: int
     spent: int = 0  # rows read twice for the sake of a link
+    moved: bool = False  # the source was seen to move: a count could be right by accident
+    counted: list[Window] = field(
+        default_factory=list
+    )  # units in which only a count says that nothing is missing
 
     def by_rows(self) -> bool:
-        return self.spent < LINK_PAGES * self.page_size
+        return self.moved or self.spent < LINK_PAGES * self.page_size
 
 
 async def seek(
@@ -99,6 +106,9 @@ async def seek(
     for gap in subtract(window, done):
         async for page in _read_gap(stream, ask, gap, links, stop, lanes):
             yield page
+        while links.moved and links.counted and not stop.is_set():
+            for page in await read_unit(stream, ask, links.counted.pop(), page_size):
+                yield page
         if stop.is_set():
             return
 
@@ -172,10 +182,15 @@ async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[lis
     pages: list[Page] = []
     claim = lane.edge
     if lane.expected is not None and answer.total != lane.expected:
-        links.spent = 0  # the source moves: shared rows again, and the doubtful unit by itself
-        pages = await read_unit(stream, ask, lane.axis.window(lane.edge, lane.start), links.page_size)
-        claim = lane.start
+        links.moved = True
+        if lane.start > lane.edge:  # linked by count: the doubtful unit by itself
+            pages = await read_unit(stream, ask, lane.axis.window(lane.edge, lane.start), links.page_size)
+            claim = lane.start
+    elif lane.start > lane.edge:
+        links.counted.append(lane.axis.window(lane.edge, lane.start))
     sure = max(claim, lane.start)
+    if not answer.complete:
+        links.page_size = len(answer.records)  # a source may give less than it was asked for
     if answer.complete:
         pages.append(_page(answer, lane.axis, claim, sure, lane.far))
         return pages, replace(lane, edge=lane.far)
@@ -185,7 +200,10 @@ async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[lis
         return pages, _next(stream, answer, lane, last, links)
     pages.append(Page(answer, covers=None, certain=None))
     if last == claim:  # the rest of the page is one moment
-        pages += await read_unit(stream, ask, lane.axis.window(last, last + 1), links.page_size)
+        unit = await read_unit(stream, ask, lane.axis.window(last, last + 1), links.page_size)
+        if not any(page.answer.records for page in unit):
+            raise _left_out(stream, "date_from or assume.date_to")
+        pages += unit
         claim = last + 1
     return pages, replace(lane, edge=claim, start=claim, shared=frozenset(), expected=None)
 
@@ -198,32 +216,40 @@ def _page(answer: Answer, axis: Axis, claim: int, sure: int, end: int) -> Page:
 
 def _next(stream: Stream, answer: Answer, lane: Lane, last: int, links: Links) -> Lane:
     """Where the lane stands after a page that reaches into the place `last`, and how the next page is linked."""
-    if answer.total is not None and not links.by_rows():
-        behind = answer.total - len(answer.records)
+    behind = None if answer.total is None else answer.total - len(answer.records)
+    if behind is not None and lane.checked and not links.by_rows():
         return replace(lane, edge=last, start=last + 1, shared=frozenset(), expected=behind)
-    shared = frozenset(
-        stream.key_of(record)
-        for record in answer.records
-        if (moment := stream.cursor_of(record)) is not None and lane.axis.place(moment) == last
-    )
+    shared = _keys_at(stream, answer, lane.axis, last)
     links.spent += len(shared)
-    return replace(lane, edge=last, start=last, shared=shared, expected=None)
+    still = None if behind is None else behind + len(shared)
+    return replace(lane, edge=last, start=last, shared=shared, expected=still)
 
 
 async def _linked_answer(stream: Stream, ask: Ask, lane: Lane, page_size: int) -> tuple[Answer, Lane]:
-    """The next answer. Where no shared row comes again, one unit earlier tells deletion from a wrong filter."""
+    """The next answer. Where no row at its bound comes, one unit earlier tells deletion from a wrong filter."""
     answer = await ask(lane.query(page_size))
-    if not lane.shared or lane.shared & {stream.key_of(record) for record in answer.records}:
+    if not lane.shared:
         return answer, lane
+    if _keys_at(stream, answer, lane.axis, lane.start):  # of a large tie perhaps others than those shared
+        return answer, replace(lane, checked=True)
     earlier = replace(lane, start=lane.start - MARGIN, shared=frozenset())
     answer = await ask(earlier.query(page_size))
-    if lane.shared & {stream.key_of(record) for record in answer.records}:
-        name = "date_to" if lane.axis.descending else "date_from"
-        raise FatalSourceError(
-            f"the source leaves out rows at its bound: set assume.{name} to exclusive",
-            Place(stream=stream.name, group=stream.group),
-        )
+    if lane.shared & _keys_at(stream, answer, lane.axis, lane.start):
+        raise _left_out(stream, "date_to" if lane.axis.descending else "date_from")
     return answer, earlier
+
+
+def _keys_at(stream: Stream, answer: Answer, axis: Axis, place: int) -> frozenset[str]:
+    return frozenset(
+        stream.key_of(record)
+        for record in answer.records
+        if (moment := stream.cursor_of(record)) is not None and axis.place(moment) == place
+    )
+
+
+def _left_out(stream: Stream, name: str) -> FatalSourceError:
+    place = Place(stream=stream.name, group=stream.group)
+    return FatalSourceError(f"the source leaves out rows at its bound: set assume.{name} to exclusive", place)
 
 
 def _places(stream: Stream, answer: Answer, lane: Lane) -> list[int]:
@@ -249,10 +275,12 @@ async def open_window(
     The upper bound lies behind the source's own clock (its Date header; without one, its newest row), never
     behind ours, so that no new row enters while the window is read; `upper` can only draw it in.
     """
-    answer = await ask(Query(lower - MARGIN * stream.unit, None, page_size))
+    query = Query(lower - MARGIN * stream.unit, None, page_size)
+    answer = await ask(query)
     observed = answer.observed_at
     if observed is None:
-        newest = await ask(Query(lower - MARGIN * stream.unit, None, 1, descending=True))
+        # The same picture where it is whole: a row that comes between two answers must not be behind the bound.
+        newest = answer if answer.complete else await ask(replace(query, size=1, descending=True))
         observed = max(filter(None, map(stream.cursor_of, newest.records)), default=lower)
     closed = stream.floor(observed - stream.settle)
     window = Window(lower, max(lower, closed if upper is None else min(closed, upper)))

@@ -33,7 +33,8 @@ def read(place: Place, status: int, headers: Mapping[str, str], body: bytes, now
 def refusal(place: Place, status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> SourceError:
     """The error that stands for an answer with this status."""
     if status in RETRYABLE:
-        wait = retry_after(headers.get("Retry-After"), now)
+        # A date is one of the source's clock, which its Date header shows: ours may be wrong by minutes.
+        wait = retry_after(headers.get("Retry-After"), http_date(headers.get("Date")) or now)
         what = "too many requests" if status == 429 else "the source is not ready"
         return RetryableSourceError(what, place, retry_after=wait)
     if status == 204:

@@ -44,10 +44,13 @@ async def begin(
 
 
 async def read(
-    job: Extraction, one: Pass, known: Sequence[Sealed], first: Page | None, stop: asyncio.Event
+    job: Extraction, one: Pass, known: Sequence[Sealed], loaded: int, first: Page | None, stop: asyncio.Event
 ) -> AsyncIterator[tuple[Sealed, Judged, int | None]]:
-    """Seal and yield the pages that the pass still lacks, each with the source's count of its range."""
-    number = known[-1].number if known else 0
+    """Seal and yield the pages that the pass still lacks, each with the source's count of its range.
+
+    A number is never used twice, also where a page that is `loaded` was lost: it would seem loaded too.
+    """
+    number = max([loaded, *(page.number for page in known)])
     done = [page.covers for page in known if page.covers]
     if first is not None:
         number += 1

@@ -47,7 +47,7 @@ class Ledger:
         self._clock = clock
         try:
             path.touch(mode=PRIVATE_FILE)
-            with self._open() as db:
+            with self._connected() as db:
                 db.executescript(TABLES)
         except (OSError, sqlite3.DatabaseError) as error:
             raise ConfigError(
@@ -118,10 +118,18 @@ class Ledger:
         return silent < TTL
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _connected(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=30.0, isolation_level=None)) as db:
             db.execute("PRAGMA synchronous = FULL")
             yield db
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._connected() as db:
+                yield db
+        except sqlite3.DatabaseError as error:
+            raise LoadError(f"{self._path} cannot be read or written ({error}); check the disk") from None
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -129,13 +137,16 @@ class Ledger:
             try:
                 db.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
                 raise WarehouseBusy(
                     f"{self._path} is locked by another process ({error}); try again"
                 ) from None
             try:
                 yield db
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # a full disk has ended it already
+                    db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
 

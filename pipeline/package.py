@@ -2,18 +2,20 @@
 
 A pass reads one window of one stream; its folder holds `pass.json` and a file per sealed page. Promises: a sealed
 page is never rewritten and never asked for again in the same pass; it is on the disk (file and folder) before
-anything builds on it; a damaged page is noticed by its SHA-256. The parts of the window that sealed pages cover
-are the pass's checkpoint: nothing else has to be remembered. Files 0600, folders 0700: bodies are personal data.
+anything builds on it; damage is noticed, in what a page says of itself as in its body. The parts of the window
+that sealed pages cover are the pass's checkpoint: nothing else has to be remembered. Files 0600, folders 0700:
+bodies are personal data.
 """
 
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -50,12 +52,11 @@ class Sealed:
 def start(folder: Path, pass_id: str, window: Window, *, advances: bool) -> Pass:
     """A new pass in `folder` (one per source and stream)."""
     place = folder / pass_id
-    place.mkdir(parents=True, mode=0o700)
-    one = Pass(pass_id, place, window, advances)
-    text = json.dumps({"window": _pair(window), "advances": advances})
-    replace_file(place / "pass.json", text.encode())
-    sync_folder(folder)
-    return one
+    with _writing(place):
+        place.mkdir(parents=True, mode=0o700)
+        replace_file(place / "pass.json", _head({"window": _pair(window), "advances": advances}))
+        sync_folder(folder)
+    return Pass(pass_id, place, window, advances)
 
 
 def unfinished(folder: Path) -> list[Pass]:
@@ -64,7 +65,8 @@ def unfinished(folder: Path) -> list[Pass]:
     for place in sorted(folder.glob("*/")):
         about = place / "pass.json"
         if about.exists() and not (place / "done").exists():
-            value = json.loads(about.read_text())
+            with about.open("rb") as file:
+                value = _read_head(about, file)
             passes.append(Pass(place.name, place, _window(value["window"]), value["advances"]))
     return passes
 
@@ -82,31 +84,27 @@ def seal(one: Pass, number: int, page: Page, observed_at: datetime) -> Sealed:
         "sha256": hashlib.sha256(packed).hexdigest(),
     }
     path = one.folder / f"{number:06d}.page"
-    replace_file(path, json.dumps(head).encode() + b"\n" + packed)
+    with _writing(path):
+        replace_file(path, _head(head) + packed)
     return _sealed(path, head)
 
 
 def sealed(one: Pass) -> list[Sealed]:
-    """The pass's pages, in order of sealing."""
+    """The pass's pages, in order of sealing. Raises LoadError where what a page says is damaged."""
     pages = []
     for path in sorted(one.folder.glob("*.page")):
         with path.open("rb") as file:
-            try:
-                pages.append(_sealed(path, json.loads(file.readline())))
-            except (ValueError, KeyError, TypeError):
-                raise LoadError(
-                    f"{path} is damaged: delete it, and the next run asks for its part again"
-                ) from None
+            pages.append(_sealed(path, _read_head(path, file)))
     return pages
 
 
 def body(page: Sealed) -> bytes:
     """The body of a sealed page, verified. Raises LoadError when the file is damaged."""
     with page.path.open("rb") as file:
-        head = json.loads(file.readline())
+        head = _read_head(page.path, file)
         packed = file.read()
     if hashlib.sha256(packed).hexdigest() != head["sha256"]:
-        raise LoadError(f"{page.path} is damaged: delete it, and the next run asks for its part again")
+        raise _damaged(page.path)
     return _ZSTD.decompress(packed, decompressed_size=head["bytes"], asbytes=True)  # type: ignore[no-any-return]
 
 
@@ -117,7 +115,8 @@ def gaps(one: Pass, pages: Sequence[Sealed]) -> list[Window]:
 
 def finish(one: Pass) -> None:
     """Everything of the pass is loaded."""
-    replace_file(one.folder / "done", b"")
+    with _writing(one.folder):
+        replace_file(one.folder / "done", b"")
 
 
 def prune(folder: Path, keep: timedelta, now: datetime) -> None:
@@ -125,6 +124,34 @@ def prune(folder: Path, keep: timedelta, now: datetime) -> None:
     for done in folder.glob("*/*/*/done"):
         if now.timestamp() - done.stat().st_mtime > keep.total_seconds():
             shutil.rmtree(done.parent)
+
+
+def _head(value: Mapping[str, Any]) -> bytes:
+    """A line of JSON and a line with its SHA-256: a flipped digit of `covers` would hide a gap."""
+    text = json.dumps(value).encode()
+    return text + b"\n" + hashlib.sha256(text).hexdigest().encode() + b"\n"
+
+
+def _read_head(path: Path, file: IO[bytes]) -> dict[str, Any]:
+    text, checksum = file.readline().removesuffix(b"\n"), file.readline()
+    if checksum != hashlib.sha256(text).hexdigest().encode() + b"\n":
+        raise _damaged(path)
+    value: dict[str, Any] = json.loads(text)
+    return value
+
+
+def _damaged(path: Path) -> LoadError:
+    return LoadError(f"{path} is damaged: delete it, and the next run asks for its part again")
+
+
+@contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LoadError(
+            f"{place}: {error.strerror}; what was read so far is kept: make room and run again"
+        ) from None
 
 
 def _sealed(path: Path, head: dict[str, Any]) -> Sealed:

@@ -144,9 +144,9 @@ async def present(held: Held, only: Sequence[str] | None = None) -> tuple[Path, 
         return [f"{result.mart}: {result.check}: {result.detail}" for result in results]
 
     warnings = await held.store.use(build)
-    keep = held.config.snapshots.keep
+    folders, keep = held.folders, held.config.snapshots.keep
     snapshot = await held.store.thread(
-        lambda: lake.publish(held.folders.warehouse, held.folders.data, held.run_id, TABLES, keep)
+        lambda: lake.publish(folders.warehouse, folders.data, held.run_id, TABLES, keep, held.store.fence)
     )
     return snapshot.folder, warnings
 

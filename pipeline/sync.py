@@ -158,7 +158,7 @@ async def _read(job: Job, one: Pass, first: Page | None) -> Read:
     pages, loaded = list(known), Loaded()
     failure: EvalsyncError | None = None
     try:
-        async for page, judged, expected in extract.read(job.extraction, one, known, first, job.stop):
+        async for page, judged, expected in extract.read(job.extraction, one, known, upto, first, job.stop):
             pages.append(page)
             batch.append((page, judged))
             job.progress.page(job.source, job.extraction.stream.name, page.records, expected)

@@ -6,6 +6,7 @@ that is made, renamed, linked or removed. On reaching the ordered step it sends 
 `python crash.py` is the nursery: orders come as JSON lines on stdin, births and ends go to stdout.
 """
 
+import importlib
 import json
 import os
 import re
@@ -13,12 +14,13 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import count
@@ -32,7 +34,7 @@ FILES = {"os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdi
 # What differs from run to run in a path: run ids with the number of the pass, page numbers, months.
 VARIES = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{4}(-\d+)?|\d{6}(?=\.page)|\d{4}-\d\d$")
 ASYNC = 0x80 | 0x200  # CO_COROUTINE | CO_ASYNC_GENERATOR: they return at every wait
-BORN, TYPICAL_YEAR = 1_790_000_000.0, 0.0
+BORN = 1_790_000_000.0  # when the clocks of another pace showed the true time
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,8 @@ def _born(order: dict[str, Any]) -> NoReturn:
         sys.settrace(None)
         if order["seen"]:
             Path(order["seen"]).write_text(json.dumps(steps.seen))
+        if "modules" in order:
+            Path(order["modules"]).write_text(json.dumps(sorted(sys.modules)))
     except BaseException:
         sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
     finally:
@@ -218,6 +222,8 @@ def _run(order: dict[str, Any]) -> int:
     from connectors.clock import Clock, system_clock
     from pipeline import cli
     from pipeline.config import load
+    from pipeline.exits import exit_code
+    from pipeline.logs import configure
     from pipeline.run import run
     from schemas.errors import WarehouseBusy
 
@@ -228,6 +234,7 @@ def _run(order: dict[str, Any]) -> int:
         except SystemExit as end:
             return int(end.code or 0)
         return 0
+    configure(sys.stderr)
     ours = system_clock()
     clock = Clock(
         wall=lambda: BORN + (ours.wall() - BORN) * pace + ahead,
@@ -241,7 +248,7 @@ def _run(order: dict[str, Any]) -> int:
         sys.stderr.write(f"{busy}\n")
         return 75
     print(json.dumps(receipt.as_json()))  # noqa: T201 - what the command line prints
-    return cli.OUTCOME_CODES[receipt.outcome]
+    return exit_code(receipt.outcome, 0)
 
 
 class Steps:
@@ -266,10 +273,10 @@ class Steps:
 
     def _call(self, frame: FrameType, _: str, __: object) -> Callable[..., Any] | None:
         """Entry of a function; its return is seen only where it is a step."""
-        code = frame.f_code
-        if code not in self._names:
-            self._names[code] = _name(code)
-        if not (name := self._names[code]):
+        name = self._names.get(frame.f_code)
+        if name is None:
+            name = self._names[frame.f_code] = _name(frame.f_code)
+        if not name:
             return None
         self._reach(f"{name} call")
         frame.f_trace_lines = False
@@ -295,12 +302,24 @@ def _name(code: CodeType) -> str:
     return f"{Path(place).stem}.{code.co_qualname}"
 
 
-if __name__ == "__main__":
-    # Everything that a run imports, before the first is born.
-    import pipeline.cli
-    import pipeline.logs
-    import pipeline.run
-    import pipeline.signals
-    import pipeline.terminal  # noqa: F401
+def _warm() -> None:
+    """Import all that a run imports, as a run in a fork tells it: imports start no threads, runs do."""
+    from pipeline import cli, marts, run, terminal  # noqa: F401
+    from pipeline.statements import SQL
 
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "modules"
+        config = Path(folder) / "config.yaml"
+        config.write_text("version: 1\nsources: [{name: demo, system: voki, simulator: {evaluations: 9}}]\n")
+        order = json.loads(json.dumps(asdict(Order(config)), default=str))
+        pid = os.fork() or _born({**order, "out": f"{folder}/run.out", "modules": str(told)})
+        os.waitpid(pid, 0)
+        for module in json.loads(told.read_text()):
+            with suppress(ImportError):
+                importlib.import_module(module)
+    marts.order(marts.load_marts(SQL / "marts"))
+
+
+if __name__ == "__main__":
+    _warm()
     _live(sys.stdin.buffer)

@@ -14,7 +14,6 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from connectors.auth import Auth
 from connectors.budget import Budget
 from connectors.clock import system_clock
 from connectors.http import HttpClient, Retries
@@ -26,8 +25,10 @@ from connectors.source import Account, Answer, Limit, Page, Query, Stream, Windo
 from pipeline.config import Config, parse
 from pipeline.destinations.warehouse import connect, rows
 from pipeline.receipt import Receipt, StreamReceipt
-from pipeline.run import Request, run
-from pipeline.sync import Asked
+from pipeline.lease import hold
+from pipeline.run import Request, Unwatched, _job, run
+from pipeline.sources import open_source
+from pipeline.sync import Asked, sync_stream
 
 TOKEN = "secret"
 TOKENS = {TOKEN: "demo"}
@@ -176,6 +177,17 @@ async def sync_run(to: Config, *, stop: asyncio.Event | None = None, **asked: An
     return receipt
 
 
+async def sync_only(to: Config, *, stop: asyncio.Event | None = None, **asked: Any) -> StreamReceipt:
+    """A run's way from the source to the proof, without marts and snapshot: a tenth of a second."""
+    [source] = to.sources
+    async with (
+        hold(to, system_clock(), stop or asyncio.Event()) as held,
+        open_source(source, held.folders, held.clock, stop=held.stop) as opened,
+    ):
+        [stream] = opened.streams
+        return await sync_stream(_job(held, Request(asked=Asked(**asked)), opened, stream, Unwatched()))
+
+
 COLUMNS: Mapping[str, str] = {  # of core.evaluations: what the wire calls them
     "evaluation_id": "id",
     "call_id": "call_id",
@@ -193,7 +205,9 @@ def loaded(to: Config, *, deleted: bool = False) -> list[Wire]:
     state = "NOT NULL" if deleted else "NULL"
     columns = ", ".join(f"{column} AS {name}" for column, name in COLUMNS.items() if column != "created_at")
     time = "strftime(created_at, '%Y-%m-%dT%H:%M:%SZ') AS inserted_at"
-    sql = f"SELECT {columns}, {time} FROM core.evaluations WHERE _deleted_at IS {state} ORDER BY evaluation_id"  # noqa: S608
+    sql = (
+        f"SELECT {columns}, {time} FROM core.evaluations WHERE _deleted_at IS {state} ORDER BY evaluation_id"  # noqa: S608
+    )
     return query(to, sql)
 
 
@@ -205,7 +219,8 @@ def query(to: Config, sql: str) -> list[dict[str, Any]]:
 def present(world: World, window: Window | None = None) -> list[Wire]:
     """The source's table, in the same form."""
     found = world.rows(window.lower, window.upper) if window else world.rows()
-    return sorted(found, key=lambda row: str(row["id"]))
+    rows_now = ({name: row.get(name) for name in COLUMNS.values()} for row in found)
+    return sorted(rows_now, key=lambda row: str(row["id"]))
 
 
 def within(found: Sequence[Wire], window: Window) -> list[Wire]:

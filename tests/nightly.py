@@ -65,7 +65,9 @@ class Account:
         path.write_text(json.dumps(everything | sections))
         return path
 
-    def sync(self, source: Mapping[str, Any] | None = None, request: Request | None = None, **sections: Any) -> Receipt:
+    def sync(
+        self, source: Mapping[str, Any] | None = None, request: Request | None = None, **sections: Any
+    ) -> Receipt:
         return asyncio.run(run(self.config(source, **sections), request or Request()))
 
     def insert(self, ago: timedelta, **fields: Any) -> str:
@@ -83,8 +85,12 @@ def account(world: World, folder: Path, **options: Any) -> Iterator[Account]:
         yield box[0]
 
 
-def command(config: Path, *words: str, before: list[str] | None = None, **options: Any) -> "subprocess.CompletedProcess[str]":
+def command(
+    config: Path, *words: str, before: list[str] | None = None, **options: Any
+) -> "subprocess.CompletedProcess[str]":
     """`evalsync WORDS` as a user runs it; `before` goes in front of the interpreter."""
     line = [*(before or []), sys.executable, "-m", "pipeline", "--config", str(config), *words]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False, **options)
+    return subprocess.run(
+        line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False, **options
+    )

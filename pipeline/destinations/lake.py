@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.destinations.warehouse import arrow, connect, rows
+from pipeline.destinations.warehouse import Fence, arrow, connect, rows
 from pipeline.files import replace_file, sync_file, sync_folder
 from pipeline.statements import statement
 from schemas.contract import LOAD_COLUMNS, TIMESTAMP, TableContract
@@ -51,7 +52,12 @@ class Snapshot:
 
 
 def publish(
-    warehouse: Path, data: Path, run_id: str, contracts: Sequence[TableContract], keep: int
+    warehouse: Path,
+    data: Path,
+    run_id: str,
+    contracts: Sequence[TableContract],
+    keep: int,
+    fence: Fence = nullcontext,
 ) -> Snapshot:
     """Make the snapshot of this run and point `current` to it. Raises PublishError; then the old one stays."""
     root = data / "snapshots"
@@ -63,9 +69,10 @@ def publish(
         fresh.mkdir(mode=READERS_FOLDER)
         files = _write(warehouse, fresh, current(data), run_id, contracts)
         place = root / run_id
-        fresh.rename(place)
-        sync_folder(root)
-        _swap(data, place)
+        with fence():  # else another run may have written the file while it was copied
+            fresh.rename(place)
+            sync_folder(root)
+            _swap(data, place)
         _prune(root, keep, place)
     except OSError as error:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -106,7 +113,7 @@ def _write(
         files = []
         for part in parts:
             same = known.get(part.folder)
-            if previous is not None and same is not None and same.version == part.version:
+            if previous and same and same.version == part.version and (previous / same.path).exists():
                 files.append(_link(fresh, previous, same))
             else:
                 files.append(_file(fresh, part, run_id))
@@ -156,7 +163,10 @@ def _rows_of_month(
 
 def _lake_schema(contract: TableContract) -> pa.Schema:
     """One schema for every file of a table, declared and never taken from the content."""
-    load = [pa.field(name, pa.string() if name == "_run_id" else TIMESTAMP) for name in LOAD_COLUMNS]
+    load = [
+        pa.field(name, pa.string() if name == "_run_id" else TIMESTAMP, nullable=name == "_deleted_at")
+        for name in LOAD_COLUMNS
+    ]
     return pa.schema([pa.field("tenant", pa.string(), nullable=False), *contract.columns, *load])
 
 

@@ -1,0 +1,256 @@
+"""kill -9: at every step of a sync, and 200 times at random over one sync.
+
+A kill takes nothing from the disk that was written, so a missing fsync is not seen here: that is what the tests of
+the power cut are for.
+"""
+
+import json
+import math
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from crash import Nursery, Order, Step, nursery
+from rate_oracle import most_in_window
+from remains import NOTHING, Home, Kept, assert_whole, home, kept, reading, source, table
+
+from connectors.simulator.script import Script, jitter
+from connectors.simulator.server import Simulator
+from connectors.simulator.world import World
+from connectors.simulator.year import generate
+
+AT_ONCE = 2
+ALWAYS = (  # what no sample leaves out: around each change that others build on
+    "ledger.Ledger.acquire return",
+    "package.start return",
+    "os.rename state/packages/demo/evaluations/*/.*.page.tmp",
+    "package.seal return",
+    "load.load call",
+    "load._record return",
+    "ledger._check return",
+    "ledger.Ledger.fence return",
+    "load.load return",
+    "package.finish call",
+    "engines.DuckDBEngine.commit return",
+    "os.rename snapshots/.*.tmp",
+    "lake._swap call",
+    "os.rename .current.tmp",
+    "lake._swap return",
+    "ledger.Ledger.release call",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the killed runs have before them: the source, a home to start from, and what a whole run costs there."""
+
+    simulator: Simulator
+    nursery: Nursery
+    base: Path | None  # a data folder to begin with
+    before: Kept
+    most: int  # list requests of a run that is not killed, and of one more
+    steps: list[Step]
+
+    @property
+    def world(self) -> World:
+        return self.simulator.world
+
+    def home(self, n: int, folder: Path) -> Home:
+        made = home(folder, self.simulator, n, lookback="40d")
+        if self.base:
+            shutil.copytree(self.base, made.data, symlinks=True)
+        return made
+
+
+@pytest.fixture(scope="module")
+def births(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    with nursery(tmp_path_factory.mktemp("nursery")) as one:
+        yield one
+
+
+def in_order(seen: Counter[str], ordinals: int) -> list[Step]:
+    """The steps of a run as it saw them, of each name the first, the last and some between."""
+    found = []
+    for name, most in seen.items():
+        numbers = {1 + round(i * (most - 1) / max(ordinals - 1, 1)) for i in range(ordinals)}
+        found += [Step(name, n) for n in sorted(numbers)]
+    return found
+
+
+def sample(steps: Sequence[Step], n: int) -> list[Step]:
+    """About n steps, evenly, and those that no sample leaves out."""
+    always = [step for step in steps if step.name in ALWAYS and step.n == 1]
+    others = [step for step in steps if step not in always]
+    every = max(len(others) // max(n - len(always), 1), 1)
+    return [*always, *others[every // 2 :: every]]
+
+
+def prepare(simulator: Simulator, births: Nursery, folder: Path, *, first: bool, ordinals: int) -> Scene:
+    """Count the steps of a run that is left alone, and its requests."""
+    base, before = None, NOTHING
+    if not first:
+        old = home(folder / "base", simulator, 1, lookback="40d")
+        assert births.run(Order(old.config)).code == 0
+        base, before = old.data, kept(old)
+        change(simulator.world)
+    scene = Scene(simulator, births, base, before, 0, [])
+    counted, seen = scene.home(0, folder / "counted"), folder / "seen.json"
+    assert births.run(Order(counted.config, seen=seen)).code == 0
+    assert births.run(Order(counted.config)).code == 0
+    steps = in_order(Counter(json.loads(seen.read_text())), ordinals)
+    return Scene(simulator, births, base, before, len(counted.lists()), steps)
+
+
+def change(world: World) -> None:
+    """What happens at a source between two nights: rows come, change and go within the lookback."""
+    recent = [row["id"] for row in world.rows(world.until - timedelta(days=20))]
+    assert len(recent) > 20
+    world.delete(recent[3])
+    for row_id in recent[4:9]:
+        world.edit(row_id, rating=1, comment="mudou")
+    for hours in range(1, 60):
+        world.insert(world.until - timedelta(hours=hours))
+
+
+def die_and_go_on(scene: Scene, folder: Path, n: int, step: Step) -> bool:
+    """Kill a run at the step, look, run again, look; whether the step came at all."""
+    at = scene.home(n, folder / str(n))
+    died = scene.nursery.run(Order(at.config, step=step))
+    assert died.code in (-9, 0), died.err
+    after, now = kept(at), reading(at.data)
+    if after != scene.before:  # rows, watermark and load record came together, or did not come
+        assert_loaded(after, scene)
+    assert now is not None or scene.base is None
+    ended = scene.nursery.run(Order(at.config))
+    assert ended.code == 0, ended.out + ended.err
+    assert_whole(at, scene.world)
+    assert_loaded(kept(at), scene)
+    asked = len(at.lists())
+    assert asked <= scene.most + 1, f"{asked} requests for lists, {scene.most} are needed"
+    shutil.rmtree(at.folder)
+    return died.code == -9
+
+
+def assert_loaded(after: Kept, scene: Scene) -> None:
+    assert after.rows == table(scene.world)
+    assert after.watermark is not None
+    assert after.watermark != scene.before.watermark
+    assert after.loads > scene.before.loads
+
+
+def die_at_each(scene: Scene, steps: Sequence[Step], folder: Path) -> None:
+    def one(numbered: tuple[int, Step]) -> bool:
+        n, step = numbered
+        try:
+            return die_and_go_on(scene, folder, 2 + n, step)
+        except AssertionError as error:
+            error.add_note(f"killed at {step.name}, number {step.n}")
+            raise
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        died = list(threads.map(one, enumerate(steps)))
+    assert sum(died) >= 0.9 * len(steps), "hardly a run came to the step that it was to die at"
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first sync", "second sync"])
+def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
+    first: bool, births: Nursery, tmp_path: Path
+) -> None:
+    """Kills: watermark in a transaction before, or after, the rows; load record outside of the transaction;
+
+    a snapshot written in its place, without a rename; `current` removed before it is made anew; pages kept in
+    memory until the end.
+    """
+    with source(generate(11, 500)) as simulator:
+        scene = prepare(simulator, births, tmp_path, first=first, ordinals=2)
+        die_at_each(scene, sample(scene.steps, 22), tmp_path)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("first", [True, False], ids=["first sync", "second sync"])
+def test_campaign_of_kills_at_every_step(first: bool, births: Nursery, tmp_path: Path) -> None:
+    with source(generate(11, 500)) as simulator:
+        scene = prepare(simulator, births, tmp_path, first=first, ordinals=4)
+        die_at_each(scene, scene.steps, tmp_path)
+
+
+# -- at random ---------------------------------------------------------------------------------------------
+
+PACE = 12.0  # the runs' clock against ours: their minute is 5 s long
+PER_MINUTE = 60
+PAGES = 160
+SPARE = 10  # what runs cost besides: a window to open, figures to compare
+
+
+@dataclass(slots=True)
+class Deaths:
+    """One sync, and the runs that die over it."""
+
+    at: Home
+    births: Nursery
+    killed: int = 0
+    shown: str | None = None  # what readers saw last
+
+    def run(self, after: float | None) -> None:
+        ended = self.births.run(Order(self.at.config, after=after, pace=PACE))
+        assert ended.code in (-9, 0), ended.out + ended.err
+        self.killed += ended.code == -9
+
+    def look(self) -> None:
+        """Readers see a whole snapshot; rows and watermark belong together."""
+        shown = reading(self.at.data)
+        assert shown is not None or self.shown is None
+        self.shown = shown
+        held = kept(self.at)
+        assert (held.watermark is None) == (not held.rows)
+        assert not held.rows or held.rows == table(self.at.simulator.world)
+
+
+def measured(births: Nursery, at: Home) -> tuple[float, float, int]:
+    """Of one calm run: seconds until its first request and until its end, and its requests for lists."""
+    before, began = len(at.lists()), time.monotonic()
+    assert births.run(Order(at.config)).code == 0
+    ended, asked = time.monotonic(), at.lists()[before:]
+    return asked[0].at - began, ended - began, len(asked)
+
+
+def survive(births: Nursery, folder: Path, kills: int, rows: int) -> None:
+    """Kill runs at random over one sync until so many have died, then let one end."""
+    random, script = Random(7), Script(latency=jitter(3, 0.002, 0.03))
+    with source(generate(12, rows), script) as simulator:
+        keys = {"page_size": math.ceil(rows / PAGES), "lookback": "1h"}
+        calm = home(folder / "calm", simulator, 0, **keys)
+        _, _, pages = measured(births, calm)
+        begin, end, _ = measured(births, calm)
+        paced = f"{{per_minute: {PER_MINUTE}, per_day: 10000}}"
+        deaths = Deaths(home(folder / "dying", simulator, 1, **keys, budget=paced), births)
+        while deaths.killed < kills:
+            anywhere = random.random() < 0.15
+            deaths.run(random.uniform(0, end) if anywhere else random.uniform(0.5 * begin, begin + 0.1))
+            if deaths.killed % 5 == 0:
+                deaths.look()
+        deaths.run(None)
+        asked = deaths.at.lists()
+        assert_whole(deaths.at, simulator.world)
+        assert len(asked) <= pages + kills + SPARE
+        assert most_in_window([arrival.at for arrival in asked], 60 / PACE) <= PER_MINUTE
+        print(begin, end, pages, len(asked), most_in_window([arrival.at for arrival in asked], 60 / PACE))
+
+
+def test_two_hundred_kills_over_one_sync(births: Nursery, tmp_path: Path) -> None:
+    """Kills: a budget that is counted in memory; a page that is used before it is sealed; a watermark apart."""
+    survive(births, tmp_path, kills=200, rows=2000)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(7200)
+def test_campaign_of_three_thousand_kills(births: Nursery, tmp_path: Path) -> None:
+    survive(births, tmp_path, kills=3000, rows=20_000)

@@ -1,0 +1,212 @@
+"""What a publish leaves on the disk: what is linked, what is new, what is kept, and what notices damage.
+
+Kills: copies in place of links; links by name and not by version; a hash of something else; snapshots that are
+pruned below `keep`; leftovers that stay or are reachable; Parquet without page checksums; a publish that fails
+for ever because an older file is gone; a publish by a run that has lost its lease.
+"""
+
+import asyncio
+import hashlib
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from nightly import Account, account
+
+from connectors.simulator.year import generate
+from pipeline.destinations import lake
+from pipeline.destinations.warehouse import Fence
+from pipeline.run import rebuild_marts
+from schemas.errors import ConfigError, LoadError, PublishError
+from schemas.voki import EVALUATIONS
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Account:
+    """An account that was synced once; it is copied and left as it is."""
+    with account(generate(5, 400), tmp_path_factory.mktemp("synced")) as demo:
+        assert demo.sync().outcome == "ok"
+    return demo
+
+
+@pytest.fixture
+def demo(synced: Account, tmp_path: Path) -> Iterator[Account]:
+    shutil.copytree(synced.data, tmp_path / "data", symlinks=True)
+    with account(synced.world.snapshot(), tmp_path) as demo:
+        yield demo
+
+
+def months(snapshot: Path) -> dict[str, Path]:
+    return {path.parent.name: path for path in (snapshot / "evaluations").rglob("*.parquet")}
+
+
+def next_night(demo: Account) -> Path:
+    """One new row, one sync; the new snapshot."""
+    demo.now += timedelta(hours=1)
+    demo.insert(timedelta(minutes=5))
+    assert demo.sync().outcome == "ok"
+    return demo.current()
+
+
+def test_unchanged_months_are_linked_and_changed_ones_are_new(demo: Account) -> None:
+    first = months(demo.current())
+    late = demo.insert(timedelta(days=40))  # before the lookback: only a full sync or an audit finds it
+    demo.insert(timedelta(hours=3))
+    demo.now += timedelta(hours=1)
+    assert demo.sync().outcome == "ok"
+    second = months(demo.current())
+    assert first.keys() == second.keys()
+    same = {month for month in first if first[month].stat().st_ino == second[month].stat().st_ino}
+    assert first.keys() - same == {"month=2025-12"}
+    assert all(first[month].name == second[month].name for month in same)
+    assert first["month=2025-12"].name != second["month=2025-12"].name
+    demo.world.delete(late)
+
+
+def test_a_deleted_row_and_a_changed_one_make_their_month_new(demo: Account) -> None:
+    """The count of rows stays; a version by count alone would link the old file."""
+    first = months(demo.current())
+    row = demo.world.rows(demo.now - timedelta(days=2))[-1]
+    demo.world.edit(row["id"], comment="outra coisa")
+    demo.now += timedelta(hours=1)
+    assert demo.sync().outcome == "ok"
+    second = months(demo.current())
+    demo.world.delete(row["id"])
+    demo.now += timedelta(hours=1)
+    assert demo.sync().outcome == "ok"
+    third = months(demo.current())
+    assert len({folder["month=2025-12"].stat().st_ino for folder in (first, second, third)}) == 3
+    found = pq.read_table(third["month=2025-12"], filters=[("evaluation_id", "=", row["id"])]).to_pylist()
+    assert [(one["comment"], one["_deleted_at"] is not None) for one in found] == [("outra coisa", True)]
+    assert third["month=2025-11"].stat().st_nlink == 3
+
+
+def test_rebuilding_marts_links_every_month(demo: Account) -> None:
+    first = months(demo.current())
+    snapshot, _ = asyncio.run(rebuild_marts(demo.config(), ()))
+    assert {path.stat().st_ino for path in months(snapshot).values()} == {
+        path.stat().st_ino for path in first.values()
+    }
+    assert demo.current() == snapshot
+
+
+def test_the_manifest_names_every_file_with_its_hash_and_rows(demo: Account) -> None:
+    folder = demo.current()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    named = {one["path"]: one for one in manifest["files"]}
+    on_disk = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert on_disk == named.keys() | {"manifest.json", "warehouse.duckdb"}
+    assert manifest["run_id"] == folder.name
+    for one in [manifest["warehouse"], *named.values()]:
+        content = (folder / one["path"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == one["sha256"], one["path"]
+    for one in named.values():
+        assert pq.read_metadata(folder / one["path"]).num_rows == one["rows"], one["path"]
+
+
+def test_a_flipped_byte_is_never_read_as_other_data(demo: Account) -> None:
+    """In the body of every page it is an error; anywhere at all it is an error or changes nothing."""
+    dice = random.Random(3)
+    path = max(months(demo.current()).values(), key=lambda file: file.stat().st_size)
+    whole, metadata = path.read_bytes(), pq.read_metadata(path)
+    table = pq.read_table(pa.BufferReader(whole), page_checksum_verification=True)
+    chunks = [metadata.row_group(0).column(number) for number in range(metadata.num_columns)]
+    assert all(chunk.has_dictionary_page or chunk.data_page_offset for chunk in chunks)
+    for chunk in chunks:
+        begin = chunk.dictionary_page_offset or chunk.data_page_offset
+        end = begin + chunk.total_compressed_size
+        with pytest.raises(OSError, match="CRC"):
+            pq.read_table(pa.BufferReader(flipped(whole, end - 1, 0x10)), page_checksum_verification=True)
+        for _ in range(12):
+            spoiled = flipped(whole, dice.randrange(begin, end), 1 << dice.randrange(8))
+            try:
+                found = pq.read_table(pa.BufferReader(spoiled), page_checksum_verification=True)
+            except (OSError, pa.ArrowException):
+                continue
+            assert found.equals(table), chunk.path_in_schema
+
+
+def flipped(content: bytes, place: int, mask: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ mask]) + content[place + 1 :]
+
+
+def test_as_many_snapshots_stay_as_are_kept(demo: Account) -> None:
+    made = [demo.current()]
+    for number in range(4):
+        made.append(publish(demo, f"2999010{number}T000000").folder)
+        assert demo.current() == made[-1]
+    assert sorted((demo.data / "snapshots").iterdir()) == sorted(made[-3:])
+    demo.now += timedelta(hours=1)
+    assert demo.sync(snapshots={"keep": 4}).outcome == "ok"
+    assert len(list((demo.data / "snapshots").iterdir())) == 4
+    with pytest.raises(ConfigError, match="keep"):
+        demo.config(snapshots={"keep": 2})
+
+
+def publish(demo: Account, run_id: str, fence: Fence = nullcontext) -> lake.Snapshot:
+    return lake.publish(demo.data / "state/warehouse.duckdb", demo.data, run_id, (EVALUATIONS,), 3, fence)
+
+
+def test_leftovers_go_and_are_never_seen(demo: Account) -> None:
+    leftover = demo.data / "snapshots" / ".20200101T000000.000000Z-dead.tmp"
+    (leftover / "evaluations").mkdir(parents=True)
+    (leftover / "evaluations" / "half.parquet").write_bytes(b"PAR1")
+    (demo.data / ".current.tmp").symlink_to("nowhere")
+    assert not [
+        path
+        for path in demo.data.glob("snapshots/*/**/*.parquet")
+        if leftover in path.parents and path.is_relative_to(demo.current())
+    ]
+    next_night(demo)
+    assert not leftover.exists()
+    assert not (demo.data / ".current.tmp").is_symlink()
+    assert {place.name[0] for place in (demo.data / "snapshots").iterdir()} == {"2"}
+
+
+def test_a_lost_or_damaged_manifest_or_file_is_written_anew(demo: Account) -> None:
+    """An analyst who deletes a file of a snapshot must not stop every later publish."""
+    months(demo.current())["month=2025-03"].unlink()
+    whole = months(next_night(demo))
+    assert "month=2025-03" in whole
+    (demo.current() / "manifest.json").write_text("{")
+    assert months(next_night(demo)).keys() == whole.keys()
+
+
+def test_current_is_a_relative_link_so_that_the_folder_can_be_moved(demo: Account) -> None:
+    assert not (demo.data / "current").readlink().is_absolute()
+    moved = demo.data.rename(demo.folder / "elsewhere")
+    with duckdb.connect(str(moved / "current" / "warehouse.duckdb"), read_only=True) as db:
+        assert db.sql("SELECT count(*) FROM core.evaluations").fetchall() == [(400,)]
+
+
+def test_a_run_without_its_lease_publishes_nothing(demo: Account) -> None:
+    """It was stopped and woke up: another run may have written the file that it copied."""
+    before = demo.current()
+
+    @contextmanager
+    def lost() -> Iterator[None]:
+        raise LoadError("this run lost its lease")
+        yield
+
+    with pytest.raises(LoadError):
+        publish(demo, "29990101T000000", lost)
+    assert demo.current() == before
+    next_night(demo)
+    assert not list((demo.data / "snapshots").glob("*2999*"))
+
+
+def test_a_publish_that_fails_leaves_the_old_snapshot(demo: Account) -> None:
+    before = demo.current()
+    (demo.data / "snapshots" / "29990101T000000").write_text("a file in the way of the folder")
+    with pytest.raises(PublishError, match="the previous snapshot stays"):
+        publish(demo, "29990101T000000")
+    assert demo.current() == before
+    assert not list((demo.data / "snapshots").glob(".*"))

@@ -1,0 +1,159 @@
+"""Two runs on one data folder: one writes, whatever happens to the other."""
+
+import hashlib
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from crash import Child, Nursery, Order, Step, nursery
+from remains import assert_whole, home, kept, query, reading, source
+
+from connectors.simulator.log import Arrival
+from connectors.simulator.script import Script
+from connectors.simulator.year import generate
+
+SILENT = 121.0  # seconds after which a lease without a sign of life is free, and one more
+
+
+@dataclass(slots=True)
+class Turnstile:
+    """Holds the source at a list request until it is opened; no run can end meanwhile."""
+
+    reached: threading.Event = field(default_factory=threading.Event)
+    opened: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, _turn: int, _arrival: Arrival) -> None:
+        self.reached.set()
+        self.opened.wait(120)
+
+
+@pytest.fixture
+def turnstile() -> Iterator[Turnstile]:
+    one = Turnstile()
+    yield one
+    one.opened.set()
+
+
+@pytest.fixture(scope="module")
+def births(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    with nursery(tmp_path_factory.mktemp("nursery")) as one:
+        yield one
+
+
+def test_the_second_run_is_refused_and_a_dead_holder_is_not_waited_for(
+    births: Nursery, turnstile: Turnstile, tmp_path: Path
+) -> None:
+    """Kills: no lease; a lease that only its holder gives back; a refusal that does not say who."""
+    with source(generate(5, 150), Script(before=[turnstile])) as simulator:
+        at, began = home(tmp_path / "home", simulator, 0), datetime.now(UTC)
+        holder = births.start(Order(at.config))
+        assert turnstile.reached.wait(60)
+        refused = births.run(Order(at.config))
+        assert (refused.code, refused.out) == (75, "")
+        named = re.search(r"process (\d+), since (\S+)", refused.err)
+        assert named, refused.err
+        assert int(named[1]) == holder.pid
+        assert began - timedelta(seconds=1) <= datetime.fromisoformat(named[2]) <= datetime.now(UTC)
+        os.kill(holder.pid, signal.SIGKILL)
+        assert holder.wait().code == -9
+        turnstile.opened.set()
+        heir = births.run(Order(at.config))
+        assert heir.code == 0, heir.err
+        assert_whole(at, simulator.world)
+
+
+def test_of_eight_runs_started_at_once_one_wins(births: Nursery, turnstile: Turnstile, tmp_path: Path) -> None:
+    """On a folder that is not there yet. Kills: a PID file that is looked at and then written."""
+    with source(generate(5, 150), Script(before=[turnstile])) as simulator:
+        at = home(tmp_path / "home", simulator, 0)
+        children = {child.ended: child for child in [births.start(Order(at.config)) for _ in range(8)]}
+        running = set(children)
+        while len(running) > 1:
+            ended, running = wait(running, timeout=60, return_when=FIRST_COMPLETED)
+            assert ended, f"{len(running)} runs are at work at once"
+            for loser in ended:
+                said = children[loser].wait()
+                assert said.code == 75, said.err
+        [winner] = [children[one] for one in running]
+        others = [child.wait().err for child in children.values() if child is not winner]
+        assert all(f"process {winner.pid}, since" in said for said in others), others
+        turnstile.opened.set()
+        assert winner.wait().code == 0
+        assert_whole(at, simulator.world)
+
+
+def stopped(child: Child) -> None:
+    """Wait until the child has stopped."""
+    while Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        assert not child.ended.done(), child.wait().err
+        time.sleep(0.01)
+
+
+def written(data: Path) -> dict[str, str]:
+    """Every file below the data folder but the two ledgers, with its sum; links with their target."""
+    files = [path for path in sorted(data.rglob("*")) if ".sqlite" not in path.name]
+    found = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()}
+    return found | {str(path): os.readlink(path) for path in files if path.is_symlink()}
+
+
+ASLEEP_AT = [  # with the working file closed and no commit under way
+    Step("package.seal call", 3),
+    Step("package.finish call", 1),
+    Step("store.Store.use.<locals>.call call", 6),
+    Step("lake.publish call", 1),
+    Step("open snapshots/.*.tmp/.manifest.json.tmp", 1),
+    Step("store.Store.fence call", 6),  # before `current` is swapped
+]
+
+
+@pytest.mark.parametrize("step", ASLEEP_AT, ids=lambda step: step.name)
+def test_a_run_that_slept_past_its_lease_writes_nothing_when_it_wakes(
+    step: Step, births: Nursery, tmp_path: Path
+) -> None:
+    """A laptop is closed for the night, another run takes over. Kills: a commit without the fence."""
+    with source(generate(5, 150)) as simulator:
+        at = home(tmp_path / "home", simulator, 0)
+        sleeper = births.start(Order(at.config, step=step, number=signal.SIGSTOP))
+        stopped(sleeper)
+        assert births.run(Order(at.config)).code == 75  # it may still be only slow
+        heir = births.run(Order(at.config, ahead=SILENT))
+        assert heir.code == 0, heir.err
+        shown, held, files = reading(at.data), kept(at), written(at.data)
+        assert shown == heir.receipt["run_id"]
+        os.kill(sleeper.pid, signal.SIGCONT)
+        woken = sleeper.wait()
+        assert woken.code == 1, woken.out + woken.err
+        assert reading(at.data) == shown
+        assert kept(at) == held
+        assert written(at.data) == files
+        [mine] = query(at.data / "current" / "warehouse.duckdb", "SELECT DISTINCT run_id FROM meta.runs")
+        assert mine == (shown,)
+        assert births.run(Order(at.config)).code == 0
+        assert_whole(at, simulator.world)
+
+
+def test_a_run_that_sleeps_over_an_open_warehouse_keeps_others_out_and_then_gives_up(
+    births: Nursery, tmp_path: Path
+) -> None:
+    """DuckDB's own lock stays with a stopped process: the next run is refused, and none of the two writes."""
+    with source(generate(5, 150)) as simulator:
+        at = home(tmp_path / "home", simulator, 0)
+        sleeper = births.start(Order(at.config, step=Step("load.load call", 1), number=signal.SIGSTOP))
+        stopped(sleeper)
+        refused = births.run(Order(at.config, ahead=SILENT))
+        assert refused.code == 75, refused.out + refused.err
+        os.kill(sleeper.pid, signal.SIGCONT)
+        woken = sleeper.wait()
+        assert woken.code == 1, woken.out + woken.err
+        assert reading(at.data) is None
+        assert not kept(at).rows
+        assert births.run(Order(at.config)).code == 0
+        assert_whole(at, simulator.world)
