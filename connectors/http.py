@@ -229,8 +229,10 @@ class HttpClient:
         return url
 
 
-async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """aiohttp sends a GET again by itself when its connection breaks: that would be a request without a grant."""
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """When its connection breaks, aiohttp sends a GET again by itself: that would be a request without a grant."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:

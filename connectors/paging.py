@@ -29,7 +29,7 @@ from schemas.errors import DriftError, EvalsyncError, FatalSourceError, Place
 Ask = Callable[[Query], Awaitable[Answer]]
 
 STAGGER = 0.1  # seconds that one lane waits for an answer before the other sends too
-LINK_PAGES = 1.5  # what shared rows may cost, in pages, before counts link the pages
+LINK_PAGES = 1.0  # what shared rows may cost, in pages, before counts link the pages
 MARGIN = 1  # units asked for outside of a gap: right for inclusive and for exclusive filters
 
 
@@ -63,7 +63,7 @@ class Lane:
     edge: int
     far: int  # the gap's other end
     start: int  # where the next request begins: outside of the gap at first, behind `edge` after a count
-    shared: frozenset[str] = frozenset()  # keys of the last page at the place `edge`: one must come again
+    shared: frozenset[str] = frozenset()  # keys of the last page at the place `edge`
     checked: bool = False  # a row at the bound of a request has come: the filter's bound is as assumed
     expected: int | None = None  # rows at `start` and behind, if the source stands still
 
@@ -182,10 +182,10 @@ async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[lis
     pages: list[Page] = []
     claim = lane.edge
     if lane.expected is not None and answer.total != lane.expected:
-        links.moved = True
         if lane.start > lane.edge:  # linked by count: the doubtful unit by itself
             pages = await read_unit(stream, ask, lane.axis.window(lane.edge, lane.start), links.page_size)
             claim = lane.start
+        links.moved = links.moved or not _left_over(stream, lane, answer, pages)
     elif lane.start > lane.edge:
         links.counted.append(lane.axis.window(lane.edge, lane.start))
     sure = max(claim, lane.start)
@@ -208,6 +208,13 @@ async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[lis
     return pages, replace(lane, edge=claim, start=claim, shared=frozenset(), expected=None)
 
 
+def _left_over(stream: Stream, lane: Lane, answer: Answer, unit: Sequence[Page]) -> bool:
+    """Whether rows of the unit at the edge, which the page before had no room for, explain a count to the full."""
+    found = {stream.key_of(record) for page in unit for record in page.answer.records}
+    missing = (lane.expected or 0) - (answer.total or 0)
+    return bool(unit) and lane.shared <= found and missing == len(found) - len(lane.shared)
+
+
 def _page(answer: Answer, axis: Axis, claim: int, sure: int, end: int) -> Page:
     return Page(
         answer, covers=axis.window(claim, end), certain=axis.window(sure, end) if sure < end else None
@@ -217,9 +224,11 @@ def _page(answer: Answer, axis: Axis, claim: int, sure: int, end: int) -> Page:
 def _next(stream: Stream, answer: Answer, lane: Lane, last: int, links: Links) -> Lane:
     """Where the lane stands after a page that reaches into the place `last`, and how the next page is linked."""
     behind = None if answer.total is None else answer.total - len(answer.records)
-    if behind is not None and lane.checked and not links.by_rows():
-        return replace(lane, edge=last, start=last + 1, shared=frozenset(), expected=behind)
     shared = _keys_at(stream, answer, lane.axis, last)
+    # Where moments are often shared, a count would often be off, and each time cost a request.
+    ties = sum(earlier == later for earlier, later in pairwise(_places(stream, answer, lane)))
+    if behind is not None and lane.checked and not links.by_rows() and ties < len(shared):
+        return replace(lane, edge=last, start=last + 1, shared=shared, expected=behind)
     links.spent += len(shared)
     still = None if behind is None else behind + len(shared)
     return replace(lane, edge=last, start=last, shared=shared, expected=still)
@@ -228,7 +237,7 @@ def _next(stream: Stream, answer: Answer, lane: Lane, last: int, links: Links) -
 async def _linked_answer(stream: Stream, ask: Ask, lane: Lane, page_size: int) -> tuple[Answer, Lane]:
     """The next answer. Where no row at its bound comes, one unit earlier tells deletion from a wrong filter."""
     answer = await ask(lane.query(page_size))
-    if not lane.shared:
+    if not lane.shared or lane.start > lane.edge:
         return answer, lane
     if _keys_at(stream, answer, lane.axis, lane.start):  # of a large tie perhaps others than those shared
         return answer, replace(lane, checked=True)

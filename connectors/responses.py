@@ -18,6 +18,7 @@ from schemas.errors import AuthError, FatalSourceError, Place, RetryableSourceEr
 
 RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_RETRY_AFTER = 7 * 86_400.0  # a larger figure is valid and absurd
+LONGEST_INTEGER = 4000  # digits
 
 
 def read(place: Place, status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Any:
@@ -68,7 +69,12 @@ def parse(body: bytes) -> Any:
     try:
         return from_json(body, cache_strings="keys")
     except ValueError:
-        return json.loads(body)  # slower, and takes a lone surrogate
+        return json.loads(body, parse_int=_whole)  # slower, and takes a lone surrogate
+
+
+def _whole(digits: str) -> int | float:
+    """An integer that Python can print again; a longer one breaks its record, not the page."""
+    return int(digits) if len(digits) <= LONGEST_INTEGER else float(digits)
 
 
 def _fields_at_fault(body: bytes) -> str:

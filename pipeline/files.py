@@ -44,8 +44,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def private_folder(folder: Path) -> Path:
-    """The folder, made with mode 0700 together with what is missing above it."""
+    """The folder, made with mode 0700 together with what is missing above it, durable when this returns."""
     if not folder.exists():
         private_folder(folder.parent)
         folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        sync_folder(folder.parent)
     return folder

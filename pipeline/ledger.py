@@ -50,6 +50,8 @@ class Ledger:
             with self._connected() as db:
                 db.executescript(TABLES)
         except (OSError, sqlite3.DatabaseError) as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                raise WarehouseBusy(f"{path} is locked by another process; try again") from None
             raise ConfigError(
                 f"{path} cannot be used as the ledger of runs ({error}); check the data folder"
             ) from None

@@ -5,6 +5,7 @@ and loses nothing. The table never holds two rows of one key.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ import pyarrow as pa
 from pipeline.privacy import Privacy
 from pipeline.validate import Valid
 from schemas.contract import TIMESTAMP, TableContract
+
+DEEPEST = 100  # levels of an unknown field
 
 
 def normalize(contract: TableContract, rows: Sequence[Valid], privacy: Privacy) -> pa.Table:
@@ -35,4 +38,19 @@ def staging_schema(contract: TableContract) -> pa.Schema:
 
 def _extra(row: Valid) -> str | None:
     unknown = row.record.model_extra
-    return json.dumps(unknown, sort_keys=True) if unknown else None
+    return json.dumps(_plain(unknown, DEEPEST), sort_keys=True) if unknown else None
+
+
+def _plain(value: Any, left: int) -> Any:
+    """As JSON that every reader takes: no NaN, no lone surrogate, no endless nesting (the package has it all)."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict | list) and left == 0:
+        return "nested too deeply"
+    if isinstance(value, dict):
+        return {_plain(name, left): _plain(inner, left - 1) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner, left - 1) for inner in value]
+    return value

@@ -127,7 +127,8 @@ class Read:
 
     loaded: Loaded
     whole: bool  # the window is covered without a gap
-    listed: int | None  # rows of the window, where one answer held them all
+    comparable: Window  # without what the source may have purged
+    listed: int | None  # rows of that window, where one answer held them all
     failure: EvalsyncError | None
 
 
@@ -139,9 +140,9 @@ async def _finish(job: Job, one: Pass, first: Page | None, receipt: StreamReceip
         return _ended(job, receipt, read.failure)
     if not read.whole:
         return replace(receipt, outcome="paused", error="stopped at the edge of a page; nothing is lost")
-    if not one.window.empty:
+    if not read.comparable.empty:
         try:
-            receipt = await _proven(job, one, read.listed, receipt)
+            receipt = await _proven(job, read, receipt)
         except BudgetExhausted as error:
             return _ended(job, receipt, error)  # the pass stays open: the next run proves it
         except SourceError as error:
@@ -171,8 +172,13 @@ async def _read(job: Job, one: Pass, first: Page | None) -> Read:
     watermark = one.window.upper if whole and one.advances else None
     if batch or watermark:
         loaded += await _load(job, one, batch, watermark)
-    listed = _within(one.window, batch) if len(pages) == 1 and pages[0].complete and batch else None
-    return Read(loaded, whole, listed, failure)
+    window = one.window
+    if job.retention:  # an hour less: purging goes on while we compare
+        seen_at = max((page.observed_at for page in pages), default=window.upper)
+        kept = job.extraction.stream.floor(seen_at - job.retention + timedelta(hours=1))
+        window = Window(max(window.lower, kept), window.upper)
+    listed = _within(window, batch) if len(pages) == 1 and pages[0].complete and batch else None
+    return Read(loaded, whole, window, listed, failure)
 
 
 async def _reopened(job: Job, page: Sealed) -> tuple[Sealed, Judged]:
@@ -228,16 +234,17 @@ async def _load(
     return loaded
 
 
-async def _proven(job: Job, one: Pass, listed: int | None, receipt: StreamReceipt) -> StreamReceipt:
+async def _proven(job: Job, read: Read, receipt: StreamReceipt) -> StreamReceipt:
     """Compare the window with the source; where it differs, search, read again, and compare once more."""
     stream = job.extraction.stream
-    proof = await _compare(job, one.window, listed)
+    proof = await _compare(job, read.comparable, read.listed)
     for _ in range(SEARCHES):
-        if not proof.differences() or job.stop.is_set():
+        # Rows that were withheld would be marked deleted one part after the other.
+        if not proof.differences() or job.stop.is_set() or receipt.loaded.withheld:
             break
-        for part in await _differing(job, one.window):
+        for part in await _differing(job, read.comparable):
             receipt = replace(receipt, loaded=receipt.loaded + await _read_again(job, part))
-        proof = await _compare(job, one.window, None)
+        proof = await _compare(job, read.comparable, None)
     if receipt.loaded.withheld:
         reason = (
             f"{receipt.loaded.withheld} rows vanished at once and were kept: if the source purges old rows,"

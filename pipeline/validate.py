@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
 from pydantic import BaseModel, ValidationError
 
@@ -56,11 +57,21 @@ class Validated:
 def judge(
     stream: Stream, number: int, observed_at: datetime, records: Sequence[Record], privacy: Privacy
 ) -> Judged:
-    """Each record of a page against the contract."""
+    """Each record of a page against the contract.
+
+    A record whose place in time cannot be read stands where the records beside it stand: only so does its
+    letter belong to a window, and is gone when the record is.
+    """
+    moments = [stream.cursor_of(record) for record in records]
+    first = next(filter(None, moments), None)
+    places = list(accumulate([first, *moments], lambda before, own: own or before))[1:]
     return Judged(
         number,
         observed_at,
-        [(stream.key_of(record), _judge(stream, record, observed_at, privacy)) for record in records],
+        [
+            (stream.key_of(record), _judge(stream, record, place, observed_at, privacy))
+            for record, place in zip(records, places, strict=True)
+        ],
     )
 
 
@@ -89,14 +100,16 @@ def newest(pages: Iterable[Judged]) -> Validated:
     return Validated(fetched, valid, dead, duplicates=fetched - len(chosen))
 
 
-def _judge(stream: Stream, record: Record, observed_at: datetime, privacy: Privacy) -> Valid | DeadLetter:
+def _judge(
+    stream: Stream, record: Record, place: datetime | None, observed_at: datetime, privacy: Privacy
+) -> Valid | DeadLetter:
     try:
         model = stream.contract.record.model_validate(record)
         return Valid(model, observed_at, getattr(model, stream.contract.cursor))
     except ValidationError as error:
         reason, pointer = _first(error)
         raw = json.dumps(privacy.mask(record), ensure_ascii=True)
-        return DeadLetter(_letter_key(stream.key_of(record)), reason, pointer, raw, stream.cursor_of(record))
+        return DeadLetter(_letter_key(stream.key_of(record)), reason, pointer, raw, place)
 
 
 def _first(error: ValidationError) -> tuple[str, str]:

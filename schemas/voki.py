@@ -36,7 +36,17 @@ def _storable(value: datetime) -> datetime:
     return value
 
 
-Id = Annotated[str, BeforeValidator(_text_id), Field(min_length=1)]
+def _unicode(value: str) -> str:
+    """A lone surrogate is valid JSON and no text: nothing could store it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("text has a lone surrogate, which no file can hold") from None
+    return value
+
+
+Text = Annotated[str, AfterValidator(_unicode)]
+Id = Annotated[Text, BeforeValidator(_text_id), Field(min_length=1)]
 Time = Annotated[AwareDatetime, BeforeValidator(parse_time), AfterValidator(_storable)]
 
 
@@ -46,12 +56,12 @@ class Evaluation(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     evaluation_id: Id = Field(alias="id")
-    call_id: Annotated[str, BeforeValidator(_text_id)] | None = None
+    call_id: Annotated[Text, BeforeValidator(_text_id)] | None = None
     rating: int = Field(ge=1, le=5)
-    comment: str | None = None
-    customer_name: str | None = None
-    agent_name: str | None = Field(default=None, alias="user_name")
-    department_name: str | None = None
+    comment: Text | None = None
+    customer_name: Text | None = None
+    agent_name: Text | None = Field(default=None, alias="user_name")
+    department_name: Text | None = None
     created_at: Time = Field(alias="inserted_at")
 
     @property

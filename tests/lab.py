@@ -5,6 +5,7 @@ the whole run. The tables of `connectors.simulator` say what is true.
 """
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,12 +20,14 @@ from connectors.clock import system_clock
 from connectors.http import HttpClient, Retries
 from connectors.paging import open_window, seek
 from connectors.registry import SOURCES
-from connectors.simulator.server import Simulator
+from connectors.simulator.script import Script
+from connectors.simulator.server import Simulator, serve
+from connectors.simulator.switches import DOCUMENTED, Switches
 from connectors.simulator.world import Wire, World
 from connectors.source import Account, Answer, Limit, Page, Query, Stream, Window, subtract
 from pipeline.config import Config, parse
 from pipeline.destinations.warehouse import connect, rows
-from pipeline.receipt import Receipt, StreamReceipt
+from pipeline.receipt import StreamReceipt
 from pipeline.lease import hold
 from pipeline.run import Request, Unwatched, _job, run
 from pipeline.sources import open_source
@@ -46,6 +49,32 @@ class Calendar:
     def __call__(self) -> datetime:
         self.at += self.step
         return self.at
+
+
+def table(n: int, *, step: timedelta = timedelta(seconds=37), until: datetime = NOW, seed: int = 0) -> World:
+    """n rows, evenly spaced, the newest a minute old."""
+    chance = random.Random(seed)
+    world = World(until=until)
+    for place in range(n):
+        at = until - timedelta(minutes=1) - step * (n - 1 - place)
+        world.insert(at, rating=chance.randint(1, 5), comment=f"Linha {place}" if place % 3 else None)
+    return world
+
+
+@asynccontextmanager
+async def source(
+    world: World,
+    folder: Path,
+    *,
+    switches: Switches = DOCUMENTED,
+    script: Script | None = None,
+    calendar: Calendar | None = None,
+    **keys: Any,
+) -> AsyncIterator[tuple[Simulator, Config]]:
+    """A simulator and a config.yaml that names it; `keys` are further keys of the source."""
+    now = calendar or Calendar(world.until)
+    async with serve(world, tokens=TOKENS, switches=switches, script=script, now=now) as simulator:
+        yield simulator, config(simulator.base_url, folder, **keys)
 
 
 # -- one walk --------------------------------------------------------------------------------------
@@ -166,15 +195,10 @@ def config(base_url: str, folder: Path, **source: Any) -> Config:
 
 async def sync(to: Config, **asked: Any) -> StreamReceipt:
     """One whole run; its only stream's receipt."""
-    receipt = await sync_run(to, **asked)
+    receipt = await run(to, Request(asked=Asked(**asked)))
+    assert receipt.error is None, receipt.error
     [stream] = receipt.streams
     return stream
-
-
-async def sync_run(to: Config, *, stop: asyncio.Event | None = None, **asked: Any) -> Receipt:
-    receipt = await run(to, Request(asked=Asked(**asked)), stop=stop)
-    assert receipt.error is None, receipt.error
-    return receipt
 
 
 async def sync_only(to: Config, *, stop: asyncio.Event | None = None, **asked: Any) -> StreamReceipt:
@@ -201,7 +225,7 @@ COLUMNS: Mapping[str, str] = {  # of core.evaluations: what the wire calls them
 
 
 def loaded(to: Config, *, deleted: bool = False) -> list[Wire]:
-    """core.evaluations in the words of the wire: what is present, or what is marked deleted; by id."""
+    """core.evaluations in the words of the wire, by id: what is present, or what is marked deleted."""
     state = "NOT NULL" if deleted else "NULL"
     columns = ", ".join(f"{column} AS {name}" for column, name in COLUMNS.items() if column != "created_at")
     time = "strftime(created_at, '%Y-%m-%dT%H:%M:%SZ') AS inserted_at"
@@ -229,7 +253,3 @@ def within(found: Sequence[Wire], window: Window) -> list[Wire]:
 
 def ids(found: Collection[Wire]) -> set[str]:
     return {row["id"] for row in found}
-
-
-def requests(simulator: Simulator) -> int:
-    return len(simulator.arrivals)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from connectors.simulator.log import Arrival
 from connectors.simulator.script import Script
 from connectors.simulator.server import Simulator, serve_in_thread
 from connectors.simulator.world import World
+from connectors.simulator.year import generate
 
 TOKENS = 6000
 LIST = "/api/v1/evaluations"
@@ -57,6 +59,12 @@ class Home:
         """Its requests for lists, as the source noted them."""
         key = self.simulator.site.gate.key(self.token)
         return [arrival for arrival in self.simulator.arrivals if arrival.key == key and arrival.endpoint == LIST]
+
+
+def month(seed: int, share: int) -> World:
+    """About so many rows, all of the last weeks: few files to publish."""
+    year = generate(seed, 12 * share)
+    return World.from_rows(year.rows(year.until - timedelta(days=28)), until=year.until)
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def _name(source: random.Random) -> str:
 
 
 def _times(source: random.Random, n: int, until: int) -> list[int]:
-    """Sorted seconds in the year before `until`; about one in a hundred shares its second with another."""
+    """Sorted seconds in the year before `until`; about one in five hundred shares its second with another."""
     start = until - YEAR
     first = datetime.fromtimestamp(start, ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
     days = [first + timedelta(days=day) for day in range(DAYS + 1)]
@@ -82,7 +82,7 @@ def _times(source: random.Random, n: int, until: int) -> list[int]:
         for midnight, hour in zip(midnights, hours, strict=True)
     )
     for i in range(1, n):
-        if source.random() < 0.01:
+        if source.random() < 0.002:
             times[i] = times[i - 1]
     return times
 

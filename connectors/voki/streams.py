@@ -5,11 +5,10 @@ of the simulator: both date filters compare `inserted_at`, include their bounds 
 asks one unit wider than it needs and checks its links, so that a wrong assumption is an error, never a gap.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-
-from pydantic_core import to_json
 
 from connectors.responses import parse
 from connectors.source import (
@@ -70,7 +69,7 @@ def key_of(record: Record) -> str:
     key = record.get("id") if isinstance(record, dict) else None
     if isinstance(key, (str, int)) and not isinstance(key, bool) and key != "":
         return str(key)
-    return to_json(record, inf_nan_mode="constants", serialize_unknown=True).decode("utf-8", "replace")
+    return json.dumps(record)
 
 
 def date_bounds(account: Account, lower: datetime | None, upper: datetime | None) -> list[tuple[str, str]]:

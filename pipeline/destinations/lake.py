@@ -75,11 +75,12 @@ def publish(
             _swap(data, place)
         _prune(root, keep, place)
     except OSError as error:
-        shutil.rmtree(fresh, ignore_errors=True)
         where = error.filename or root
         raise PublishError(
             f"{where}: {error.strerror}; the previous snapshot stays, the rows are loaded and come with the next run"
         ) from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)  # nothing, unless it failed
     return Snapshot(run_id, place, files)
 
 

@@ -19,12 +19,11 @@ from random import Random
 import pytest
 from crash import Nursery, Order, Step, nursery
 from rate_oracle import most_in_window
-from remains import NOTHING, Home, Kept, assert_whole, home, kept, reading, source, table
+from remains import NOTHING, Home, Kept, assert_whole, home, kept, month, reading, source, table
 
 from connectors.simulator.script import Script, jitter
 from connectors.simulator.server import Simulator
 from connectors.simulator.world import World
-from connectors.simulator.year import generate
 
 AT_ONCE = 2
 ALWAYS = (  # what no sample leaves out: around each change that others build on
@@ -63,7 +62,7 @@ class Scene:
         return self.simulator.world
 
     def home(self, n: int, folder: Path) -> Home:
-        made = home(folder, self.simulator, n, lookback="40d")
+        made = home(folder, self.simulator, n, lookback="10d")
         if self.base:
             shutil.copytree(self.base, made.data, symlinks=True)
         return made
@@ -96,7 +95,7 @@ def prepare(simulator: Simulator, births: Nursery, folder: Path, *, first: bool,
     """Count the steps of a run that is left alone, and its requests."""
     base, before = None, NOTHING
     if not first:
-        old = home(folder / "base", simulator, 1, lookback="40d")
+        old = home(folder / "base", simulator, 1, lookback="10d")
         assert births.run(Order(old.config)).code == 0
         base, before = old.data, kept(old)
         change(simulator.world)
@@ -110,7 +109,7 @@ def prepare(simulator: Simulator, births: Nursery, folder: Path, *, first: bool,
 
 def change(world: World) -> None:
     """What happens at a source between two nights: rows come, change and go within the lookback."""
-    recent = [row["id"] for row in world.rows(world.until - timedelta(days=20))]
+    recent = [row["id"] for row in world.rows(world.until - timedelta(days=8))]
     assert len(recent) > 20
     world.delete(recent[3])
     for row_id in recent[4:9]:
@@ -168,16 +167,16 @@ def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
     a snapshot written in its place, without a rename; `current` removed before it is made anew; pages kept in
     memory until the end.
     """
-    with source(generate(11, 500)) as simulator:
+    with source(month(11, 450)) as simulator:
         scene = prepare(simulator, births, tmp_path, first=first, ordinals=2)
-        die_at_each(scene, sample(scene.steps, 22), tmp_path)
+        die_at_each(scene, sample(scene.steps, 20), tmp_path)
 
 
 @pytest.mark.campaign
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("first", [True, False], ids=["first sync", "second sync"])
 def test_campaign_of_kills_at_every_step(first: bool, births: Nursery, tmp_path: Path) -> None:
-    with source(generate(11, 500)) as simulator:
+    with source(month(11, 450)) as simulator:
         scene = prepare(simulator, births, tmp_path, first=first, ordinals=4)
         die_at_each(scene, scene.steps, tmp_path)
 
@@ -225,7 +224,7 @@ def measured(births: Nursery, at: Home) -> tuple[float, float, int]:
 def survive(births: Nursery, folder: Path, kills: int, rows: int) -> None:
     """Kill runs at random over one sync until so many have died, then let one end."""
     random, script = Random(7), Script(latency=jitter(3, 0.002, 0.03))
-    with source(generate(12, rows), script) as simulator:
+    with source(month(12, rows), script) as simulator:
         keys = {"page_size": math.ceil(rows / PAGES), "lookback": "1h"}
         calm = home(folder / "calm", simulator, 0, **keys)
         _, _, pages = measured(births, calm)

@@ -70,4 +70,4 @@ def test_comments_are_there_null_missing_empty_and_odd() -> None:
 
 def test_some_rows_share_their_second() -> None:
     times = Counter(row["inserted_at"] for row in generate(7, 5000).rows())
-    assert sum(count - 1 for count in times.values()) > 25
+    assert sum(count - 1 for count in times.values()) >= 5

@@ -1,0 +1,159 @@
+"""The order in which a sync reaches the disk, seen with strace on a real one; a power cut keeps what was fsynced.
+
+A name (of a file, link or folder) is durable when its folder was fsynced after it was made, a file's content when
+the file was. Three moments are checked: a page before the warehouse builds on it, the snapshot before its folder
+is renamed, and everything before `current` is swapped and after.
+Kills: any one fsync left out of replace_file (file, folder), package.start, private_folder, the Parquet files, the
+copy of the warehouse, the snapshot's folders, the rename of the snapshot, the swap; a rename before the fsync.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from nightly import Account, account, command
+
+from connectors.simulator.year import generate
+
+MAKING = "openat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,mkdirat"
+CALLS = f"{MAKING},fsync,fdatasync,unlink,unlinkat,rmdir"
+DATABASES = re.compile(r"/state/\w+\.(sqlite|duckdb)[\w.-]*$|/\.writable\.tmp$")  # they see to themselves
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    call: str
+    paths: tuple[str, ...]
+    text: str
+
+
+@dataclass(slots=True)
+class Disk:
+    """What a power cut would take."""
+
+    names: set[str] = field(default_factory=set)  # made, and their folder not fsynced since
+    contents: set[str] = field(default_factory=set)  # opened for writing, and not fsynced since
+
+    def see(self, event: Event) -> None:
+        match event.call:
+            case "openat" if re.search(r"O_WRONLY|O_RDWR", event.text):
+                self.contents.add(event.paths[0])
+                if "O_CREAT" in event.text:
+                    self.names.add(event.paths[0])
+            case "fsync" | "fdatasync":
+                place = event.paths[0]
+                self.contents.discard(place)
+                self.names -= {name for name in self.names if str(Path(name).parent) == place}
+            case "mkdir" | "mkdirat" | "link" | "linkat" | "symlink" | "symlinkat":
+                self.names.add(event.paths[-1])
+            case "rename" | "renameat" | "renameat2":
+                self._rename(*event.paths)
+            case "unlink" | "unlinkat" | "rmdir":
+                self._drop(event.paths[0])
+
+    def lost_below(self, folder: Path | str) -> list[str]:
+        return sorted(path for path in self.names | self.contents if path.startswith(f"{folder}/"))
+
+    def _rename(self, old: str, new: str) -> None:
+        def moved(path: str) -> str:
+            return new + path.removeprefix(old) if path == old or path.startswith(f"{old}/") else path
+
+        self.names, self.contents = set(map(moved, self.names)), set(map(moved, self.contents))
+        self.names.add(new)
+
+    def _drop(self, place: str) -> None:
+        self.names.discard(place)
+        self.contents.discard(place)
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Event]]:
+    """The data folder of a second night, and what happened below it. The packages of the first are gone."""
+    folder = tmp_path_factory.mktemp("traced")
+    with account(generate(5, 400), folder) as demo:
+        assert demo.sync().outcome == "ok"
+        shutil.rmtree(demo.data / "state" / "packages")
+        demo.now += timedelta(hours=1)
+        demo.insert(timedelta(minutes=5))
+        return demo.data, list(trace(demo, folder / "trace"))
+
+
+def trace(demo: Account, file: Path) -> Iterator[Event]:
+    before = ["strace", "-f", "-y", "-qq", "-s", "0", "-o", str(file), "-e", f"trace={CALLS}"]
+    try:
+        done = command(demo.write_config(), "sync", "--json", before=before)
+    except FileNotFoundError:
+        pytest.fail(
+            "strace is not installed: the order of fsyncs cannot be shown without it (apt-get install strace)"
+        )
+    traced = file.read_text() if file.exists() else ""
+    assert traced, f"strace cannot run here: {done.stderr}"
+    assert done.returncode == 0, done.stderr
+    halves: dict[str, str] = {}
+    for line in traced.splitlines():
+        pid, _, text = line.partition(" ")
+        text = text.strip()
+        if text.endswith("<unfinished ...>"):
+            halves[pid] = text.removesuffix("<unfinished ...>")
+            continue
+        if resumed := re.match(r"<\.\.\. \w+ resumed>", text):
+            text = halves.pop(pid, "") + text[resumed.end() :]
+        if not re.search(r"\) += \d", text):
+            continue  # refused, or a signal
+        call = text.partition("(")[0]
+        paths = re.findall(r"\d<([^>]*)>\)", text) if "sync" in call else re.findall(r'"([^"]*)"', text)
+        below = paths[-1:] == [str(demo.data)] or "".join(paths[-1:]).startswith(f"{demo.data}/")
+        if below and not DATABASES.search(paths[-1]):
+            yield Event(call, tuple(paths), text)
+        elif call == "fdatasync" and paths[0].endswith("state/warehouse.duckdb.wal"):
+            yield Event("commit", tuple(paths), text)
+
+
+def replay(events: list[Event]) -> Iterator[tuple[Event, Disk]]:
+    """Each event with the disk as it is just before."""
+    disk = Disk()
+    for event in events:
+        yield event, disk
+        disk.see(event)
+
+
+def test_a_page_is_durable_before_the_warehouse_builds_on_it(traced: tuple[Path, list[Event]]) -> None:
+    data, events = traced
+    sealed = commits = 0
+    for event, disk in replay(events):
+        if event.call == "rename" and event.paths[1].endswith((".page", "pass.json", "done")):
+            sealed += 1
+            assert event.paths[0] not in disk.contents, "renamed before its content was fsynced"
+        if event.call == "commit":
+            commits += sealed > 0
+            assert disk.lost_below(data / "state" / "packages") == []
+    assert sealed == 3
+    assert commits
+
+
+def test_a_snapshot_is_durable_before_it_is_renamed_and_before_it_is_current(
+    traced: tuple[Path, list[Event]],
+) -> None:
+    data, events = traced
+    assert {"link", "mkdir", "symlink"} <= {event.call for event in events}
+    steps = []
+    for event, disk in replay(events):
+        if event.call == "rename" and Path(event.paths[1]).parent == data / "snapshots":
+            steps.append("rename")
+            assert disk.lost_below(event.paths[0]) == []
+        if event.call == "rename" and event.paths[1] == str(data / "current"):
+            steps.append("swap")
+            assert disk.lost_below(data / "snapshots") == []
+    assert steps == ["rename", "swap"]
+
+
+def test_nothing_is_left_to_a_power_cut_at_the_end(traced: tuple[Path, list[Event]]) -> None:
+    data, events = traced
+    disk = Disk()
+    for event in events:
+        disk.see(event)
+    assert disk.lost_below(data) == []
