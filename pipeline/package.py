@@ -85,7 +85,9 @@ def seal(one: Pass, number: int, page: Page, observed_at: datetime) -> Sealed:
     }
     path = one.folder / f"{number:06d}.page"
     if path.exists():
-        raise LoadError(f"{path} is there already: this run lost its lease to a newer one, which goes on with the pass")
+        raise LoadError(
+            f"{path} is there already: this run lost its lease to a newer one, which goes on with the pass"
+        )
     with _writing(path):
         replace_file(path, _head(head) + packed)
     return _sealed(path, head)

@@ -6,7 +6,7 @@ Promises at most one request per stream, and that nothing but that request's gra
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipeline.receipt import BudgetLeft, iso
 from pipeline.run import Request, budget_left
 from pipeline.sources import OpenSource, open_source, selected
 from pipeline.statements import statement
+from schemas.errors import BudgetExhausted
 
 BESIDE_PAGES = 3  # totals, the list's own count, the page on which two lanes meet
 
@@ -30,11 +31,12 @@ class Planned:
     stream: str
     since: datetime
     resumes: bool  # an interrupted pass goes on
-    records: int
-    requests: int
+    records: int | None  # None: could not be asked
+    requests: int | None
     sealed: int  # pages that are on the disk already
     left: BudgetLeft
     duration: timedelta  # at the budget's pace
+    why: str | None = None  # why it could not be asked
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -49,6 +51,7 @@ class Planned:
             "minute_left": self.left.minute_left,
             "day_left": self.left.day_left,
             "seconds": round(self.duration.total_seconds()),
+            "why": self.why,
         }
 
 
@@ -79,18 +82,27 @@ async def _planned(opened: OpenSource, stream: Stream, folders: Folders, request
         pages = package.sealed(one)
         kept += sum(page.records for page in pages)
         lower = min(lower, one.window.lower)
-    answer = await stream.ask(opened.client, Query(lower, request.asked.until, 1, descending=True))
+    known = Planned(
+        opened.account.name,
+        stream.name,
+        lower,
+        resumes,
+        records=None,
+        requests=None,
+        sealed=math.ceil(kept / opened.account.page_size),
+        left=next(one for one in await budget_left(opened) if one.group == stream.group),
+        duration=timedelta(),
+    )
+    try:
+        answer = await stream.ask(opened.client, Query(lower, request.asked.until, 1, descending=True))
+    except BudgetExhausted as error:
+        return replace(known, why=str(error))
     records = max((answer.total or 0) - kept, 0)
     requests = math.ceil(records / opened.account.page_size) + BESIDE_PAGES if records else 2
-    if request.max_requests is not None:
-        requests = min(requests, request.max_requests)
-    left = next(one for one in await budget_left(opened) if one.group == stream.group)
+    requests = min(requests, request.max_requests or requests)
     limit = opened.account.limit
-    duration = duration_of(requests, left, limit.per_minute, limit.per_day)
-    pages_kept = math.ceil(kept / opened.account.page_size)
-    return Planned(
-        opened.account.name, stream.name, lower, resumes, records, requests, pages_kept, left, duration
-    )
+    duration = duration_of(requests, known.left, limit.per_minute, limit.per_day)
+    return replace(known, records=records, requests=requests, duration=duration)
 
 
 def duration_of(requests: int, left: BudgetLeft, per_minute: int | None, per_day: int | None) -> timedelta:

@@ -9,8 +9,8 @@ from typing import Any, TextIO
 
 import structlog
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
 
 from pipeline.check import Finding
 from pipeline.destinations.warehouse import connect, rows
@@ -48,9 +48,9 @@ class Bars:
     def budget(self, left: Sequence[BudgetLeft]) -> None:
         tightest = min((one.minute_left for one in left if one.minute_left is not None), default=None)
         day = min((one.day_left for one in left if one.day_left is not None), default=None)
-        parts = [f"{tightest} left this minute"] if tightest is not None else []
-        parts += [f"{day:,} today"] if day is not None else []
-        self._left = ", ".join(parts)
+        parts = [f"{tightest}/min"] if tightest is not None else []
+        parts += [f"{day:,}/day"] if day is not None else []
+        self._left = " ".join([*parts, "left"]) if parts else ""
 
 
 class Lines:
@@ -77,15 +77,17 @@ def progress_on(stream: TextIO) -> Iterator[Watcher]:
     if not console.is_terminal:
         yield Lines()
         return
+    # Only the bar gives way on a narrow terminal.
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("pages  {task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[left]}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=None, table_column=Column(ratio=1)),
+        TextColumn(
+            "{task.completed}/{task.total} pages {task.fields[rate]}", table_column=Column(no_wrap=True)
+        ),
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True)),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, expand=True) as progress:
         yield Bars(progress)
 
 
@@ -167,11 +169,13 @@ def print_plan(planned: Sequence[Planned]) -> None:
         since = "the beginning" if one.since.year == 1970 else f"{one.since:%Y-%m-%d %H:%M}"
         left = [_number(count) for count in (one.left.minute_left, one.left.day_left)]
         note = f" (goes on: {one.sealed} pages kept)" if one.resumes else ""
-        takes = str(one.duration) if one.duration else "under a minute"
-        table.add_row(
-            f"{one.source}/{one.stream}{note}", since, f"{one.records:,}", f"{one.requests:,}", *left, takes
-        )
+        takes = "-" if one.requests is None else str(one.duration) if one.duration else "under a minute"
+        counts = (_number(one.records), _number(one.requests))
+        table.add_row(f"{one.source}/{one.stream}{note}", since, *counts, *left, takes)
     _console().print(table)
+    for one in planned:
+        if one.why:
+            _console().print(one.why, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_status(found: Mapping[str, Any]) -> None:

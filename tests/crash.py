@@ -261,8 +261,9 @@ class Steps:
 
     def watch(self) -> None:
         sys.addaudithook(self._file)
-        threading.settrace(self._call)
-        sys.settrace(self._call)
+        if self._last is None or self._last.name.split()[0] not in {*FILES, "open"}:  # each call is slower then
+            threading.settrace(self._call)
+            sys.settrace(self._call)
 
     def _reach(self, name: str) -> None:
         with self._lock:

@@ -26,6 +26,7 @@ from connectors.simulator.server import Simulator
 from connectors.simulator.world import World
 
 AT_ONCE = 2
+SAMPLE = 16  # steps for each of two syncs; the campaign takes all
 ALWAYS = (  # what no sample leaves out: around each change that others build on
     "ledger.Ledger.acquire return",
     "package.start return",
@@ -169,7 +170,7 @@ def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
     """
     with source(month(11, 450)) as simulator:
         scene = prepare(simulator, births, tmp_path, first=first, ordinals=2)
-        die_at_each(scene, sample(scene.steps, 20), tmp_path)
+        die_at_each(scene, sample(scene.steps, SAMPLE), tmp_path)
 
 
 @pytest.mark.campaign

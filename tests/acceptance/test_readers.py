@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 PUBLISHES = 50
-PAUSE = 0.03  # seconds between two looks of a reader
+PAUSE = 0.15  # seconds between two looks of a reader
 FIGURES = (  # each has to say the same of one state
     "SELECT count(*) FROM core.evaluations WHERE _deleted_at IS NULL",
     "SELECT sum(inserted) - sum(deleted) FROM meta.loads",
@@ -76,19 +77,20 @@ def read(how: str, data: Path, stop: Path) -> None:
     """A line of JSON per look; an error ends the process with its traceback."""
     file = str(data / "current" / "warehouse.duckdb")
     if how == "hold":
-        with duckdb.connect(file, read_only=True) as db:
+        with duckdb.connect(file, read_only=True, config={"threads": 1}) as db:
             while not stop.exists():
                 say(how, ask(db))
-                time.sleep(4 * PAUSE)
+                time.sleep(PAUSE)
         return
     while not stop.exists():
-        with duckdb.connect(file, read_only=True) as db:
+        with duckdb.connect(file, read_only=True, config={"threads": 1}) as db:
             say("duckdb", ask(db))
         say("parquet", ask_parquet(data))
         time.sleep(PAUSE)
 
 
 if __name__ == "__main__":
+    pa.set_cpu_count(1)
     read(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
     sys.exit(0)
 
@@ -97,7 +99,7 @@ if __name__ == "__main__":
 
 from nightly import ROOT, Account, account  # noqa: E402 - the readers start without them
 
-from connectors.simulator.year import generate  # noqa: E402
+from connectors.simulator.world import World  # noqa: E402
 
 
 @contextmanager
@@ -123,6 +125,16 @@ def readers(demo: Account, *kinds: str) -> "Iterator[list[subprocess.Popen[str]]
             out.close()
 
 
+def few_days() -> World:
+    """Two months at most, so that a publish is cheap."""
+    world = World()
+    for hour in range(120):
+        world.insert(
+            world.until - timedelta(hours=hour + 1), rating=1 + hour % 5, user_name=f"Ana {hour % 7}"
+        )
+    return world
+
+
 def state(demo: Account) -> tuple[int, int]:
     rows = demo.world.rows()
     return len(rows), sum(row["rating"] for row in rows)
@@ -140,7 +152,7 @@ def next_night(demo: Account, number: int) -> None:
 
 
 def test_two_bi_loops_and_a_holder_beside_fifty_publishes(tmp_path: Path) -> None:
-    with account(generate(9, 300), tmp_path) as demo:
+    with account(few_days(), tmp_path) as demo:
         published = {demo.sync().run_id: state(demo)}
         with readers(demo, "loop", "loop", "hold") as started:
             for number in range(PUBLISHES):
@@ -159,12 +171,12 @@ def test_two_bi_loops_and_a_holder_beside_fifty_publishes(tmp_path: Path) -> Non
         how: {look["run"][0] for look in looks if look["how"] == how} for how in ("duckdb", "parquet", "hold")
     }
     assert seen["hold"] == {next(iter(published))}  # an open reader keeps its file, also when it is pruned
-    assert min(len(seen["duckdb"]), len(seen["parquet"])) > PUBLISHES / 2  # they did look in between
+    assert min(len(seen["duckdb"]), len(seen["parquet"])) >= 10  # they did look in between
 
 
 def test_a_parquet_reader_stays_within_the_snapshot_that_it_resolved(tmp_path: Path) -> None:
     """For two publishes at least, since three snapshots are kept."""
-    with account(generate(9, 200), tmp_path) as demo:
+    with account(few_days(), tmp_path) as demo:
         demo.sync()
         folder = demo.current()
         before = ds.dataset(folder / "evaluations", partitioning="hive").to_table()
@@ -179,7 +191,7 @@ def test_a_parquet_reader_stays_within_the_snapshot_that_it_resolved(tmp_path: P
 
 def test_a_sync_neither_touches_a_published_file_nor_minds_who_holds_it(tmp_path: Path) -> None:
     """Not even a reader that opened it for writing, which locks out every other reader of that file."""
-    with account(generate(9, 200), tmp_path) as demo:
+    with account(few_days(), tmp_path) as demo:
         demo.sync()
         file = demo.current() / "warehouse.duckdb"
         before = file.read_bytes(), file.stat().st_mtime_ns, file.stat().st_ino

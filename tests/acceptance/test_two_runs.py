@@ -109,9 +109,7 @@ def written(data: Path) -> dict[str, str]:
 
 ASLEEP_AT = [  # with the working file closed and no commit under way
     Step("package.seal call", 3),
-    Step("package.finish call", 1),
     Step("store.Store.use.<locals>.call call", 6),
-    Step("lake.publish call", 1),
     Step("open snapshots/.*.tmp/.manifest.json.tmp", 1),
     Step("store.Store.fence call", 5),  # before `current` is swapped
 ]

@@ -1,8 +1,7 @@
-"""The Voki rows P1-P19 of the table of failures, one by one, each as a whole sync over a real socket.
+"""What a source may do at its worst moment, P1-P11 and P14 of the table of failures, each as a sync of its own.
 
-What a source may do at its worst moment, and every way to read what its documentation leaves open: the outcome is the
-source's own table, or an error or an *unproven* that says so; never a short table that is called ok. The same under
-random churn: test_moving_source.py, test_moving_sync.py.
+The outcome is the source's own table, or an *unproven* that says so. The same under random churn: test_moving_source.py
+and test_moving_sync.py. How a source may read our requests, P12 to P19: test_source_readings.py.
 """
 
 from collections.abc import Callable
@@ -16,7 +15,7 @@ import pytest
 
 from connectors.simulator.log import Arrival
 from connectors.simulator.script import Churn, Fault, Mutation, Script, purging
-from connectors.simulator.switches import DOCUMENTED, Switches
+from connectors.simulator.switches import DOCUMENTED
 from connectors.simulator.world import World
 from pipeline.config import Config
 from pipeline.receipt import StreamReceipt
@@ -268,17 +267,3 @@ async def test_p14_the_total_shrinks_and_grows_in_mid_walk(page_size: int, tmp_p
         assert lab.ids(lab.present(world)) <= lab.ids(lab.loaded(to))
         equal(to, world, await lab.sync_only(to))
         assert lab.loaded(to) == lab.present(world)
-
-
-def declared(**assume: str) -> dict[str, Any]:
-    return {"assume": "{" + ", ".join(f"{name}: {value}" for name, value in assume.items()) + "}"}
-
-
-async def answer_of(world: World, folder: Path, switches: Switches, **keys: Any) -> StreamReceipt:
-    """Two syncs; ok means equal."""
-    async with lab.source(world, folder, switches=switches, **keys) as (_, to):
-        for _ in range(2):
-            receipt = await lab.sync_only(to)
-            if receipt.outcome == "ok":
-                equal(to, world, receipt)
-        return receipt
