@@ -10,7 +10,7 @@ A shared row costs a hundredth of a page. Pages are linked so as long as it cost
 good once the source is seen to move; a source that has stood still till then is linked by counts (the total
 behind a page must be the total before it less its rows), so that it is read in no more requests than it has
 pages. A count is right by accident when as many rows come in behind a page as the page left of its last moment:
-where any change is seen in the end, the moments that only a count links are read by themselves.
+where any change is seen in the end, the moments that only a count links are read by themselves, the first hundred.
 
 Two lanes, one from each end, hide the latency of a slow source. A lane counts in places: the number of the
 unit of time, negative for the lane that descends, so that both read upwards.
@@ -30,6 +30,7 @@ Ask = Callable[[Query], Awaitable[Answer]]
 
 STAGGER = 0.1  # seconds that one lane waits for an answer before the other sends too
 LINK_PAGES = 1.0  # what shared rows may cost, in pages, before counts link the pages
+RECHECKS = 100  # units linked by a count that are read again when the source is seen to move: a request each
 MARGIN = 1  # units asked for outside of a gap: right for inclusive and for exclusive filters
 
 
@@ -186,7 +187,7 @@ async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[lis
             pages = await read_unit(stream, ask, lane.axis.window(lane.edge, lane.start), links.page_size)
             claim = lane.start
         links.moved = links.moved or not _left_over(stream, lane, answer, pages)
-    elif lane.start > lane.edge:
+    elif lane.start > lane.edge and len(links.counted) < RECHECKS:
         links.counted.append(lane.axis.window(lane.edge, lane.start))
     sure = max(claim, lane.start)
     if not answer.complete:
@@ -198,11 +199,13 @@ async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[lis
     if last > claim:
         pages.append(_page(answer, lane.axis, claim, sure, min(last, lane.far)))
         return pages, _next(stream, answer, lane, last, links)
+    if last < claim and lane.start >= claim:  # a page full of what lies before its bound: no step further
+        raise _misread(stream, "gives rows before its bound: look at assume.date_unit and", lane)
     pages.append(Page(answer, covers=None, certain=None))
     if last == claim:  # the rest of the page is one moment
         unit = await read_unit(stream, ask, lane.axis.window(last, last + 1), links.page_size)
         if not any(page.answer.records for page in unit):
-            raise _left_out(stream, "date_from or assume.date_to")
+            raise _misread(stream, "leaves out rows at its bounds: look at assume.date_to and", lane)
         pages += unit
         claim = last + 1
     return pages, replace(lane, edge=claim, start=claim, shared=frozenset(), expected=None)
@@ -244,7 +247,7 @@ async def _linked_answer(stream: Stream, ask: Ask, lane: Lane, page_size: int) -
     earlier = replace(lane, start=lane.start - MARGIN, shared=frozenset())
     answer = await ask(earlier.query(page_size))
     if lane.shared & _keys_at(stream, answer, lane.axis, lane.start):
-        raise _left_out(stream, "date_to" if lane.axis.descending else "date_from")
+        raise _misread(stream, "leaves out rows at its bound: set to exclusive", lane)
     return answer, earlier
 
 
@@ -256,9 +259,9 @@ def _keys_at(stream: Stream, answer: Answer, axis: Axis, place: int) -> frozense
     )
 
 
-def _left_out(stream: Stream, name: str) -> FatalSourceError:
-    place = Place(stream=stream.name, group=stream.group)
-    return FatalSourceError(f"the source leaves out rows at its bound: set assume.{name} to exclusive", place)
+def _misread(stream: Stream, does: str, lane: Lane) -> FatalSourceError:
+    name = "assume.date_to" if lane.axis.descending else "assume.date_from"
+    return FatalSourceError(f"the source {does} {name}", Place(stream=stream.name, group=stream.group))
 
 
 def _places(stream: Stream, answer: Answer, lane: Lane) -> list[int]:

@@ -43,6 +43,7 @@ class Proof:
     figures: Mapping[str, Figure]
     checked_at: datetime
     reason: str | None = None
+    quarantined: int = 0  # dead letters of the window: reading it again would not bring them
 
     def differences(self) -> list[str]:
         return [name for name, figure in self.figures.items() if not figure.equal and not figure.derived]
@@ -81,7 +82,7 @@ def compare(window: Window, totals: SourceTotals, listed: int | None, loaded: Lo
         return replace(proof, state="not_comparable", reason="the source gives no total")
     if loaded.quarantined:
         reason = f"{loaded.quarantined} records of the window are dead letters: evalsync dead-letters"
-        return replace(proof, state="unproven", reason=reason)
+        return replace(proof, state="unproven", reason=reason, quarantined=loaded.quarantined)
     if names := proof.differences():
         return replace(proof, state="unproven", reason="differs in " + ", ".join(names))
     return proof
@@ -108,7 +109,7 @@ async def differing(
     while open_parts:
         part = open_parts.pop()
         ours = await loaded(part)
-        if (ours.figures["total"] or 0) <= page_size or part.upper - part.lower <= unit or requests <= 0:
+        if (ours.figures["total"] or 0) <= page_size or part.upper - part.lower <= unit or requests < 2:
             found.append(part)
             continue
         middle = part.lower + (part.upper - part.lower) // unit // 2 * unit

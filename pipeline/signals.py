@@ -15,7 +15,7 @@ class Signals:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Signals]:
-    """Watch for signals while the body runs, in the running loop's task."""
+    """Watch for signals while the body runs, in the running loop's task. The second leaves with its exit code."""
     signals, loop, task = Signals(), asyncio.get_running_loop(), asyncio.current_task()
 
     def receive(number: int) -> None:
@@ -28,6 +28,10 @@ def stop_on_signals() -> Iterator[Signals]:
         loop.add_signal_handler(number, receive, number)
     try:
         yield signals
+    except asyncio.CancelledError:
+        if not signals.number:
+            raise
+        raise SystemExit(128 + signals.number) from None
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

@@ -30,7 +30,16 @@ ROWS = """
         strftime(created_at, '%Y-%m-%dT%H:%M:%SZ')
     FROM core.evaluations WHERE _deleted_at IS NULL ORDER BY evaluation_id
 """
-FIELDS = ("id", "call_id", "rating", "comment", "customer_name", "user_name", "department_name", "inserted_at")
+FIELDS = (
+    "id",
+    "call_id",
+    "rating",
+    "comment",
+    "customer_name",
+    "user_name",
+    "department_name",
+    "inserted_at",
+)
 
 Row = tuple[Any, ...]
 
@@ -58,7 +67,9 @@ class Home:
     def lists(self) -> list[Arrival]:
         """Its requests for lists, as the source noted them."""
         key = self.simulator.site.gate.key(self.token)
-        return [arrival for arrival in self.simulator.arrivals if arrival.key == key and arrival.endpoint == LIST]
+        return [
+            arrival for arrival in self.simulator.arrivals if arrival.key == key and arrival.endpoint == LIST
+        ]
 
 
 def month(seed: int, share: int) -> World:
@@ -79,7 +90,13 @@ def home(folder: Path, simulator: Simulator, n: int, **more: Any) -> Home:
     """A new home; `more` are keys of its source."""
     folder.mkdir(parents=True, exist_ok=True)
     token = f"token-{n}"
-    keys = {"page_size": 40, "budget": FREE, **more, "base_url": simulator.base_url, "auth": f"{{token: {token}}}"}
+    keys = {
+        "page_size": 40,
+        "budget": FREE,
+        **more,
+        "base_url": simulator.base_url,
+        "auth": f"{{token: {token}}}",
+    }
     lines = [f"    {name}: {value}" for name, value in keys.items()]
     head = "version: 1\ndata_dir: ./data\nsources:\n  - system: voki\n    name: demo\n    tenant: demo"
     (folder / "config.yaml").write_text("\n".join([head, *lines]) + "\n")
@@ -88,7 +105,9 @@ def home(folder: Path, simulator: Simulator, n: int, **more: Any) -> Home:
 
 def table(world: World) -> list[Row]:
     """What is true at the source, in the order of `rows_of`."""
-    return sorted((tuple(row.get(field) for field in FIELDS) for row in world.rows()), key=lambda row: str(row[0]))
+    return sorted(
+        (tuple(row.get(field) for field in FIELDS) for row in world.rows()), key=lambda row: str(row[0])
+    )
 
 
 def query(file: Path, sql: str) -> list[Row]:
@@ -119,7 +138,9 @@ def kept(at: Home) -> Kept:
     file = at.state / "warehouse.duckdb"
     if not file.exists():
         return NOTHING
-    [(shape,)] = query(file, "SELECT count(*) FROM information_schema.tables WHERE table_schema IN ('core', 'meta')")
+    [(shape,)] = query(
+        file, "SELECT count(*) FROM information_schema.tables WHERE table_schema IN ('core', 'meta')"
+    )
     assert shape > 1, "a warehouse without its tables has got its name"
     [(watermark,)] = query(file, "SELECT max(watermark) FROM meta.watermarks")
     [(loads,)] = query(file, "SELECT count(*) FROM meta.loads")
@@ -131,7 +152,7 @@ def reading(data: Path) -> str | None:
 
     What a glob finds can be read, whether `current` points to it or not.
     """
-    for found in glob(str(data / "**" / "*.parquet"), recursive=True):
+    for found in glob(str(data / "**" / "*.parquet"), recursive=True):  # noqa: PTH207 - leaves out hidden folders
         pq.read_metadata(found)
     link = data / "current"
     if not link.is_symlink():

@@ -174,7 +174,7 @@ def _lake_schema(contract: TableContract) -> pa.Schema:
 def _file(fresh: Path, part: Part, run_id: str) -> File:
     """Write a part; its name is unique to the run, so that no cache takes it for an older file."""
     folder = fresh / part.folder
-    folder.mkdir(parents=True, mode=READERS_FOLDER)
+    _make(folder)
     path = folder / f"{run_id}.parquet"
     with path.open("xb") as sink:
         path.chmod(READERS)
@@ -184,9 +184,16 @@ def _file(fresh: Path, part: Part, run_id: str) -> File:
     return File(str(path.relative_to(fresh)), part.table, part.rows, part.version, _sha256(path))
 
 
+def _make(folder: Path) -> None:
+    """With the folders above it, which `parents=True` would give to everybody under a lax umask."""
+    if not folder.exists():
+        _make(folder.parent)
+        folder.mkdir(mode=READERS_FOLDER)
+
+
 def _link(fresh: Path, previous: Path, same: File) -> File:
     path = fresh / same.path
-    path.parent.mkdir(parents=True, mode=READERS_FOLDER)
+    _make(path.parent)
     path.hardlink_to(previous / same.path)
     return same
 

@@ -11,15 +11,16 @@ import stat
 import subprocess
 import sys
 import threading
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from nightly import ROOT
 
-from connectors.clock import Clock
+from connectors.clock import Clock, system_clock
 from pipeline.ledger import TTL, Lease, Ledger
 from schemas.errors import ConfigError, LoadError, WarehouseBusy
 
@@ -113,35 +114,45 @@ def test_without_a_boot_id_the_wall_clock_has_to_do(tmp_path: Path) -> None:
     assert time.ledger(tmp_path).acquire("run-2").token == 2
 
 
-@pytest.mark.parametrize("died", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_dead_process_holds_nothing_and_a_stopped_one_does(tmp_path: Path, died: signal.Signals) -> None:
-    from connectors.clock import system_clock
+@contextmanager
+def other_process(path: Path) -> "Iterator[subprocess.Popen[str]]":
+    """A process that holds the lease."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], env=env, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        try:
+            assert holder.stdout is not None
+            assert "of-another-process" in holder.stdout.readline()
+            yield holder
+        finally:
+            holder.kill()
 
+
+def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    """Not even while nobody has waited for it: a zombie."""
     path = tmp_path / "ledger.sqlite"
-    line = [sys.executable, "-c", HOLD, str(path)]
-    holder = subprocess.Popen(
-        line, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None
-    with holder.stdout:
-        assert "of-another-process" in holder.stdout.readline()
+    with other_process(path) as holder:
         ledger = Ledger(path, system_clock())
         with pytest.raises(WarehouseBusy, match=f"process {holder.pid}, "):
             ledger.acquire("run-2")
-        holder.send_signal(died)
-        os.waitpid(holder.pid, os.WUNTRACED | os.WNOWAIT) if died is signal.SIGSTOP else None
-        if died is signal.SIGKILL:
-            while Path(f"/proc/{holder.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
-                pass  # dead, and not waited for: a zombie holds nothing either
-            assert ledger.acquire("run-2").token == 2
-            assert [run["outcome"] for run in ledger.runs() if run["run_id"] == "of-another-process"] == [
-                "lost"
-            ]
-        else:
-            with pytest.raises(WarehouseBusy):
-                ledger.acquire("run-2")
         holder.kill()
-        holder.wait()
+        os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+        assert ledger.acquire("run-2").token == 2
+        outcomes = {run["run_id"]: run["outcome"] for run in ledger.runs()}
+        assert outcomes == {"of-another-process": "lost", "run-2": None}
+
+
+def test_a_stopped_process_keeps_its_lease_for_its_time(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with other_process(path) as holder:
+        holder.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, holder.pid, os.WSTOPPED | os.WNOWAIT)
+        now = system_clock()
+        with pytest.raises(WarehouseBusy):
+            Ledger(path, now).acquire("run-2")
+        later = replace(now, steady=lambda: now.steady() + TTL)
+        assert Ledger(path, later).acquire("run-2").token == 2
 
 
 def test_a_reused_pid_is_not_the_holder(tmp_path: Path) -> None:
@@ -177,22 +188,19 @@ def test_nobody_takes_the_lease_while_a_commit_is_inside_the_fence(tmp_path: Pat
     time = Time()
     ledger = time.ledger(tmp_path)
     lease = ledger.acquire("run-1")
+    later = Time(steady=time.steady + TTL).ledger(tmp_path)
     order: list[str] = []
-    started = threading.Event()
 
     def take() -> None:
-        later = Time(steady=time.steady + TTL).ledger(tmp_path)
-        started.set()
         later.acquire("run-2")
         order.append("taken")
 
     with ledger.fence(lease):
         other = threading.Thread(target=take)
         other.start()
-        started.wait()
         other.join(0.3)
         order.append("committed")
-    other.join()
+    other.join(60)
     assert order == ["committed", "taken"]
 
 

@@ -116,7 +116,7 @@ def test_a_refusal_names_the_fields_at_fault(body: Any, fields: str) -> None:
     "body", ["1", "[]", '{"errors": 1}', '{"errors": [1, {"source": 2}]}', '{"errors": null}', "{"]
 )
 def test_a_refusal_of_any_shape_is_one_sentence(body: str) -> None:
-    with pytest.raises(FatalSourceError, match="the request is refused$"):
+    with pytest.raises(FatalSourceError, match=r"the request is refused$"):
         answer(422, body.encode())
 
 

@@ -1,0 +1,239 @@
+"""What counts as proven, and where two tables differ.
+
+Kills: an average that decides; a total that is missing taken for zero; dead letters that are forgotten; figures of
+deleted rows, of another tenant or of the bounds' wrong side; a search that stops at the first half that differs;
+a search without an end.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.source import SECOND, SourceTotals, Stream, Window
+from connectors.voki.streams import cursor_of, key_of
+from pipeline.destinations.warehouse import connect
+from pipeline.reconcile import ROUNDING, Figure, Loaded, Proof, compare, differing, loaded_figures
+from schemas.voki import EVALUATIONS
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+DERIVED = frozenset({"average_rating"})
+RATINGS = (1, 2, 3, 4, 5)
+
+
+def window(lower: int, upper: int) -> Window:
+    return Window(BEGIN + lower * SECOND, BEGIN + upper * SECOND)
+
+
+def totals(total: int | None, **figures: float | None) -> SourceTotals:
+    return SourceTotals(total, {"total": total, **figures}, DERIVED)
+
+
+def loaded(total: int, quarantined: int = 0, **figures: float | None) -> Loaded:
+    return Loaded({"total": total, **figures}, quarantined)
+
+
+def judge(source: SourceTotals, ours: Loaded, listed: int | None = None) -> Proof:
+    return compare(window(0, 9), source, listed, ours, BEGIN)
+
+
+def test_proven_is_every_independent_figure_compared_and_equal() -> None:
+    proof = judge(totals(3, rating_5=2, with_comments=1), loaded(3, rating_5=2, with_comments=1, more=7), 3)
+    assert (proof.state, proof.reason, proof.source_total, proof.loaded_total) == ("proven", None, 3, 3)
+    assert proof.figures.keys() == {"total", "rating_5", "with_comments", "listed"}
+    assert judge(totals(0), loaded(0), 0).state == "proven"
+
+
+@pytest.mark.parametrize(
+    ("source", "ours", "listed", "named"),
+    [
+        (totals(4), loaded(3), None, "total"),
+        (totals(3), loaded(4), None, "total"),
+        (totals(3), loaded(3), 4, "listed"),
+        (totals(3, rating_5=2), loaded(3, rating_5=1), 3, "rating_5"),
+        (totals(3, rating_5=None), loaded(3, rating_5=0), 3, "rating_5"),
+        (
+            totals(3, something_new=1),
+            loaded(3),
+            3,
+            "something_new",
+        ),  # a figure that we do not have is not equal
+    ],
+)
+def test_any_difference_is_unproven_and_named(
+    source: SourceTotals, ours: Loaded, listed: int | None, named: str
+) -> None:
+    proof = judge(source, ours, listed)
+    assert (proof.state, proof.reason) == ("unproven", f"differs in {named}")
+    assert proof.differences() == [named]
+
+
+def test_without_a_total_nothing_is_proven() -> None:
+    proof = judge(totals(None), loaded(0), 0)
+    assert (proof.state, proof.source_total) == ("not_comparable", None)
+
+
+def test_a_dead_letter_in_the_window_is_a_row_that_is_missing() -> None:
+    proof = judge(totals(3), loaded(3, quarantined=1), 3)
+    assert proof.state == "unproven"
+    assert "dead-letters" in str(proof.reason)
+
+
+def test_derived_figures_are_shown_and_never_decide() -> None:
+    """The documentation's own example has a mean that does not follow from its counts."""
+    proof = judge(totals(3, average_rating=4.9), loaded(3, average_rating=1.0), 3)
+    assert (proof.state, proof.differences()) == ("proven", [])
+    assert proof.figures["average_rating"] == Figure(4.9, 1.0, derived=True)
+    assert not proof.figures["average_rating"].equal
+
+
+@given(value=st.floats(0, 100))
+def test_a_derived_figure_may_be_rounded_to_a_tenth_and_a_count_may_not(value: float) -> None:
+    assert Figure(round(value, 1), value, derived=True).equal
+    assert not Figure(round(value, 1) + 2 * ROUNDING, value, derived=True).equal
+    assert not Figure(value + 0.01, value).equal
+
+
+# -- figures of the warehouse ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect(tmp_path / "warehouse.duckdb") as connection:
+        yield connection
+
+
+async def never(*_: Any) -> Any:
+    raise AssertionError("no source is asked")
+
+
+STREAM = Stream("evaluations", EVALUATIONS, "evaluations", never, None, lambda _: [], cursor_of, key_of)
+
+
+def insert(
+    db: duckdb.DuckDBPyConnection,
+    second: int,
+    rating: int,
+    *,
+    owner: str = "demo/norte",
+    deleted: bool = False,
+) -> None:
+    at = BEGIN + second * SECOND
+    db.execute(
+        "INSERT INTO core.evaluations BY NAME SELECT $source AS source, $tenant AS tenant, $id AS evaluation_id,"
+        " $rating AS rating, $rating > 2 AS has_comment, $at AS created_at, $at AS _first_loaded_at,"
+        " $at AS _loaded_at, $at AS _observed_at, 'run' AS _run_id, $gone AS _deleted_at",
+        {
+            "source": owner.partition("/")[0],
+            "tenant": owner.partition("/")[2],
+            "id": f"{second}/{rating}/{owner}/{deleted}",
+            "rating": rating,
+            "at": at,
+            "gone": at if deleted else None,
+        },
+    )
+
+
+def test_figures_are_of_the_window_and_of_the_rows_that_are_there(db: duckdb.DuckDBPyConnection) -> None:
+    for second, rating in ((10, 5), (11, 4), (12, 2), (19, 2)):
+        insert(db, second, rating)
+    for second in (9, 20):  # [10, 20): the bounds' other sides
+        insert(db, second, 1)
+    insert(db, 11, 1, deleted=True)
+    insert(db, 11, 1, owner="demo/sul")
+    insert(db, 11, 1, owner="other/norte")
+    for key, cursor in (("in", 10), ("out", 20), ("no place", None)):
+        at = None if cursor is None else BEGIN + cursor * SECOND
+        db.execute(
+            "INSERT INTO meta.dead_letters VALUES ('demo', 'evaluations', ?, 'r', '/p', '{}', ?, now(), now(), 'r')",
+            [key, at],
+        )
+    found = loaded_figures(db, "demo", "norte", STREAM, window(10, 20))
+    spread = {"rating_1": 0, "rating_2": 2, "rating_3": 0, "rating_4": 1, "rating_5": 1}
+    derived = {"average_rating": 13 / 4, "satisfaction_rate": 50.0}
+    assert dict(found.figures) == {"total": 4, "with_comments": 2, **spread, **derived}
+    assert found.quarantined == 2  # one whose place cannot be read may be anywhere
+
+
+def test_an_empty_window_has_no_mean_and_is_no_error(db: duckdb.DuckDBPyConnection) -> None:
+    found = loaded_figures(db, "demo", "norte", STREAM, window(0, 9))
+    assert found.figures["total"] == 0
+    assert found.figures["average_rating"] is None
+
+
+# -- where two tables differ -------------------------------------------------------------------------
+
+Table = Counter[tuple[int, int]]  # (second, rating) -> rows
+SPAN = 64
+
+
+def figures(table: Table, part: Window) -> dict[str, float | None]:
+    lower, upper = (int((edge - BEGIN).total_seconds()) for edge in (part.lower, part.upper))
+    inside = {key: count for key, count in table.items() if lower <= key[0] < upper}
+    spread = {f"rating_{rating}": sum(n for (_, r), n in inside.items() if r == rating) for rating in RATINGS}
+    return {"total": sum(inside.values()), **spread}
+
+
+def search(theirs: Table, ours: Table, page_size: int, requests: int) -> tuple[list[Window], int]:
+    """The parts found, and the requests spent on them."""
+    spent = 0
+
+    async def ask(part: Window) -> SourceTotals:
+        nonlocal spent
+        spent += 1
+        found = figures(theirs, part)
+        return SourceTotals(int(found["total"] or 0), found)
+
+    async def look(part: Window) -> Loaded:
+        return Loaded(figures(ours, part), 0)
+
+    return asyncio.run(differing(window(0, SPAN), SECOND, page_size, ask, look, requests)), spent
+
+
+keys = st.tuples(st.integers(0, SPAN - 1), st.sampled_from(RATINGS))
+tables = st.lists(keys, min_size=30, max_size=120).map(Counter)
+
+
+@given(ours=tables, missing=st.lists(keys, min_size=1, max_size=5), page_size=st.integers(0, 10))
+def test_the_parts_found_are_exactly_those_that_differ(
+    ours: Table, missing: list[tuple[int, int]], page_size: int
+) -> None:
+    found, _ = search(ours + Counter(missing), ours, page_size, 10_000)
+    seconds = {second for second, _ in missing}
+    parts = [
+        set(range(int((part.lower - BEGIN).total_seconds()), int((part.upper - BEGIN).total_seconds())))
+        for part in found
+    ]
+    assert seconds <= set().union(*parts)
+    assert all(part & seconds for part in parts)  # nothing is read again for nothing
+    assert sum(map(len, parts)) == len(set().union(*parts))
+    for part in found:
+        assert (figures(ours, part)["total"] or 0) <= page_size or part.upper - part.lower == SECOND
+
+
+@given(theirs=tables, ours=tables, requests=st.integers(0, 12))
+def test_a_search_spends_no_more_than_it_may_and_drops_no_difference(
+    theirs: Table, ours: Table, requests: int
+) -> None:
+    """What it has no requests left for is found whole; what it leaves out is equal in every figure."""
+    found, spent = search(theirs, ours, 3, requests)
+    assert spent <= requests
+    left_out = [part for part in gaps(found) if figures(theirs, part) != figures(ours, part)]
+    assert left_out == []
+
+
+def gaps(parts: list[Window]) -> Iterator[Window]:
+    edge = BEGIN
+    for part in sorted(parts):
+        if part.lower > edge:
+            yield Window(edge, part.lower)
+        edge = part.upper
+    if edge < BEGIN + SPAN * SECOND:
+        yield Window(edge, BEGIN + timedelta(seconds=SPAN))
