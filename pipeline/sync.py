@@ -239,8 +239,9 @@ async def _proven(job: Job, read: Read, receipt: StreamReceipt) -> StreamReceipt
     stream = job.extraction.stream
     proof = await _compare(job, read.comparable, read.listed)
     for _ in range(SEARCHES):
-        # Rows that were withheld would be marked deleted one part after the other.
-        if not proof.differences() or job.stop.is_set() or receipt.loaded.withheld:
+        # Dead letters would not come by reading again; rows that were withheld would be marked deleted piecemeal.
+        hopeless = proof.quarantined or receipt.loaded.withheld
+        if not proof.differences() or hopeless or job.stop.is_set():
             break
         for part in await _differing(job, read.comparable):
             receipt = replace(receipt, loaded=receipt.loaded + await _read_again(job, part))

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate
 
 from pydantic import BaseModel, ValidationError
 
@@ -63,8 +62,8 @@ def judge(
     letter belong to a window, and is gone when the record is.
     """
     moments = [stream.cursor_of(record) for record in records]
-    first = next(filter(None, moments), None)
-    places = list(accumulate([first, *moments], lambda before, own: own or before))[1:]
+    place = next(filter(None, moments), None)
+    places = [place := moment or place for moment in moments]
     return Judged(
         number,
         observed_at,

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 TEXTS = {path: (ROOT / path).read_text() for path in ("README.md", "pipeline/DECISIONS.md")}
 CODES = {0, 1, 2, 3, 75, 130, 143}  # the contract's
-MADE = ("data/", "./data", "evaluations/")  # below the data folder
+MADE = ("data/", "./data", "state/", "snapshots/", "packages/", "evaluations/")  # below the data folder
 
 
 def code(text: str) -> list[str]:
