@@ -28,8 +28,10 @@ async def read_unit(
         if len(_keys(stream, answers)) != whole.total:  # a record of no part, or the unit has moved
             answers += await _until_all_seen(stream, ask, query)
     silent = [Page(answer, covers=None, certain=None) for answer in answers[:-1]]
-    # Deletions are left to a whole answer: rows paged by offset are never called gone.
-    return [*silent, Page(answers[-1], covers=unit, certain=unit if whole.complete else None)]
+    # Deletions are left to a whole answer about this very unit: rows paged by offset are never called gone.
+    moments = filter(None, map(stream.cursor_of, whole.records))
+    sure = whole.complete and all(unit.holds(moment) for moment in moments)
+    return [*silent, Page(answers[-1], covers=unit, certain=unit if sure else None)]
 
 
 async def _by_parts(stream: Stream, ask: Callable[[Query], Awaitable[Answer]], query: Query) -> list[Answer]:

@@ -27,8 +27,8 @@ from connectors.simulator.world import Wire, World
 from connectors.source import Account, Answer, Limit, Page, Query, Stream, Window, subtract
 from pipeline.config import Config, parse
 from pipeline.destinations.warehouse import connect, rows
-from pipeline.receipt import StreamReceipt
 from pipeline.lease import hold
+from pipeline.receipt import StreamReceipt
 from pipeline.run import Request, Unwatched, _job, run
 from pipeline.sources import open_source
 from pipeline.sync import Asked, sync_stream
@@ -52,7 +52,7 @@ class Calendar:
 
 
 def table(n: int, *, step: timedelta = timedelta(seconds=37), until: datetime = NOW, seed: int = 0) -> World:
-    """n rows, evenly spaced, the newest a minute old."""
+    """N rows, evenly spaced, the newest a minute old."""
     chance = random.Random(seed)
     world = World(until=until)
     for place in range(n):

@@ -41,6 +41,13 @@ FIELDS = (
     "inserted_at",
 )
 
+TWICE = """
+    SELECT count(*) FROM meta.loads AS a JOIN meta.loads AS b
+    ON a.source = b.source AND a.stream = b.stream AND a.pass_id = b.pass_id
+    WHERE a.first_page < b.first_page AND b.first_page <= a.last_page
+        OR a.first_page = b.first_page AND a.loaded_at < b.loaded_at
+"""
+
 Row = tuple[Any, ...]
 
 
@@ -181,4 +188,5 @@ def assert_whole(at: Home, world: World) -> None:
     counts = f"SELECT count(*), count(DISTINCT evaluation_id) FROM read_parquet('{lake}') WHERE _deleted_at IS NULL"  # noqa: S608
     assert query(published, counts) == [(len(truth), len(truth))]
     assert query(published, "SELECT sum(evaluations) FROM marts.rating_distribution") == [(len(truth),)]
+    assert query(published, TWICE) == [(0,)], "a page was loaded twice"
     assert query(published, "SELECT count(*) FROM meta.proofs WHERE state <> 'proven'") == [(0,)]

@@ -4,7 +4,8 @@ A name (of a file, link or folder) is durable when its folder was fsynced after 
 the file was. Three moments are checked: a page before the warehouse builds on it, the snapshot before its folder
 is renamed, and everything before `current` is swapped and after.
 Kills: any one fsync left out of replace_file (file, folder), package.start, private_folder, the Parquet files, the
-copy of the warehouse, the snapshot's folders, the rename of the snapshot, the swap; a rename before the fsync.
+copy of the warehouse, the snapshot's folders, the rename of the snapshot, the swap; a rename before the fsync; `current` removed before
+it is made anew.
 """
 
 import re
@@ -149,6 +150,9 @@ def test_a_snapshot_is_durable_before_it_is_renamed_and_before_it_is_current(
             steps.append("swap")
             assert disk.lost_below(data / "snapshots") == []
     assert steps == ["rename", "swap"]
+    # `current` is there at every moment: no reader is fast enough to show the lack of it.
+    removed = [event.paths[0] for event in events if event.call in ("unlink", "unlinkat", "rename")]
+    assert str(data / "current") not in removed
 
 
 def test_nothing_is_left_to_a_power_cut_at_the_end(traced: tuple[Path, list[Event]]) -> None:

@@ -2,12 +2,10 @@
 
 Two nights of one account, with hostile texts, ties, late, changed and deleted rows, in two reporting time zones.
 Kills: an edit that is not merged; deleted rows that stay in the marts; a day that is UTC's in every zone; Parquet
-whose schema follows its content (COPY); a snapshot in DuckDB 2's own format.
+whose schema follows its content (COPY).
 """
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
@@ -272,38 +270,6 @@ def health(reading: Reading) -> Rows:
     run = (stream.window.upper, receipt.run_id, "ok", finished, finished, reading.requests)
     rows = (len(reading.present), len(reading.deleted), 0)
     return [("demo", "evaluations", *run, *rows, "proven", inside, inside, checked)]
-
-
-# -- other versions of DuckDB ------------------------------------------------------------------------
-
-READ_ALL = """
-import json, sys, duckdb
-db = duckdb.connect(sys.argv[1], read_only=True)
-db.execute("SET TimeZone = 'UTC'")
-names = db.execute("SELECT table_schema || '.' || table_name FROM information_schema.tables ORDER BY ALL").fetchall()
-print(json.dumps({
-    "version": duckdb.__version__,
-    "counts": {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for (name,) in names},
-    "marts": {
-        name: sorted(map(repr, db.execute(f"SELECT COLUMNS(*)::VARCHAR FROM {name}").fetchall()))
-        for (name,) in names if name.startswith("marts.")
-    },
-}))
-"""
-
-
-def test_the_snapshot_opens_in_duckdb_2_and_in_1_5(reading: Reading) -> None:
-    older = ROOT / ".venv-duckdb15/bin/python"
-    assert older.exists(), "make test makes .venv-duckdb15, with DuckDB 1.5: it is not there"
-    answers = []
-    for python in (sys.executable, str(older)):
-        line = [python, "-c", READ_ALL, str(reading.folder / "warehouse.duckdb")]
-        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
-        assert done.returncode == 0, done.stderr
-        answers.append(json.loads(done.stdout))
-    assert [answer.pop("version")[:3] for answer in answers] == ["2.0", "1.5"]
-    assert answers[0] == answers[1]
-    assert answers[0]["counts"]["core.evaluations"] == len(reading.present) + len(reading.deleted)
 
 
 def opened(reading: Reading) -> duckdb.DuckDBPyConnection:

@@ -5,8 +5,7 @@ and deletes before every request. The oracle is the simulator's table.
 
 Kills: one naive forward pass over page numbers (`test_a_naive_pass_loses_rows` shows that these seeds would tell) ·
 links by count that are never questioned · `date_from = last second + 1` without a look at the count · trusting the
-total of the first page · no dedupe of rows that come twice · tombstones for what was merely not seen · a watermark
-that moves with a failed window · a proof that is not taken again after the source moved.
+total of the first page · a tie that is left at the page's edge.
 """
 
 import asyncio
@@ -16,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import aiohttp
 import lab
@@ -26,11 +25,10 @@ from connectors.simulator.script import Churn, Script, jitter
 from connectors.simulator.server import Simulator, serve
 from connectors.simulator.switches import DOCUMENTED
 from connectors.simulator.world import World
-from connectors.source import Window
-from pipeline.config import Config
 from schemas.errors import DriftError
 
 SECOND = timedelta(seconds=1)
+ORDERS: tuple[Literal["stable", "by_id_desc", "shuffled"], ...] = ("stable", "by_id_desc", "shuffled")
 KINDS = ("moving", "constant total", "ties")
 
 
@@ -78,9 +76,8 @@ def trial(seed: int, kind: str) -> Trial:
 def put(one: Trial, simulator: Simulator, *, latency: float = 0) -> None:
     """Let a running simulator be this trial's source."""
     simulator.site.worlds["demo"] = one.world
-    orders = ("stable", "by_id_desc", "shuffled")
-    ties = "shuffled" if one.kind == "ties" else orders[one.page_size % 3]
-    simulator.site.switches = replace(DOCUMENTED, tie_order=ties)
+    order = "shuffled" if one.kind == "ties" else ORDERS[one.page_size % 3]
+    simulator.site.switches = replace(DOCUMENTED, tie_order=order)
     simulator.site.script = Script(before=[one.churn])
     if latency:
         simulator.site.script.latency = jitter(one.page_size, 0, latency)

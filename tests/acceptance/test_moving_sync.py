@@ -10,11 +10,9 @@ Kills: no dedupe · last write wins instead of newest answer · tombstone by abs
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import lab
 import pytest
@@ -22,7 +20,6 @@ import pytest
 from connectors.simulator.log import Arrival
 from connectors.simulator.script import Churn, Script
 from connectors.simulator.server import Simulator, serve
-from connectors.simulator.switches import DOCUMENTED
 from connectors.simulator.world import World
 from pipeline.config import Config
 from pipeline.receipt import StreamReceipt
@@ -80,8 +77,10 @@ def check(one: Story, to: Config, receipt: StreamReceipt, mark: int) -> None:
     """What must be true after any sync."""
     assert receipt.window is not None
     found, window = lab.loaded(to), receipt.window
-    times = Counter(row["id"] for row in found + lab.loaded(to, deleted=True))
-    assert set(times.values()) <= {1}
+    [keys] = lab.query(
+        to, "SELECT count(*) AS rows, count(DISTINCT evaluation_id) AS ids FROM core.evaluations"
+    )
+    assert keys["rows"] == keys["ids"]
     now = lab.present(one.world, window)
     stayed = lab.ids(now) & one.world.alive_since(mark)
     if receipt.outcome != "ok":
@@ -102,7 +101,7 @@ async def live(one: Story, simulator: Simulator, folder: Path) -> list[str]:
     simulator.site.worlds["demo"] = one.world
     simulator.site.now = one.calendar
     to = lab.config(simulator.base_url, folder, page_size=one.page_size)
-    outcomes = []
+    outcomes = list[str]()
     for _ in range(2):
         simulator.site.script = one.script()
         one.note()
@@ -120,8 +119,8 @@ async def live(one: Story, simulator: Simulator, folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_stays_is_there_once_or_the_run_is_unproven(kind: str, tmp_path: Path) -> None:
-    """20 seeds of each kind, three syncs of each."""
-    todo, outcomes = iter(range(20)), Counter[str]()
+    """16 seeds of each kind, three syncs of each."""
+    todo, outcomes = iter(range(16)), Counter[str]()
 
     async def work() -> None:
         async with serve(World(until=lab.NOW), tokens=lab.TOKENS) as simulator:

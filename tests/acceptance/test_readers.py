@@ -3,8 +3,8 @@
 This file is also the readers: `python test_readers.py loop|hold DATA STOP`. A loop opens the published file, asks
 several tables that must agree, closes it, then does the same with Parquet, having resolved `current` once. A holder
 opens the file once and keeps asking.
-Kills: writing into the file that is read; publishing before the marts or the load's record; removing `current`
-before it is made anew; swapping file by file; a snapshot that is removed while it is the newest.
+Kills: writing into the file that is read; publishing before the marts or the run's record; a snapshot that is
+removed while it is the newest or the one before.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 Kills: copies in place of links; links by name and not by version; a hash of something else; snapshots that are
 pruned below `keep`; leftovers that stay or are reachable; Parquet without page checksums; a publish that fails
-for ever because an older file is gone; a publish by a run that has lost its lease.
+for ever because an older file is gone; a publish by a run that has lost its lease; DuckDB 2's own file format.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ import hashlib
 import json
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -19,7 +21,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from nightly import Account, account
+from nightly import ROOT, Account, account
 
 from connectors.simulator.year import generate
 from pipeline.destinations import lake
@@ -210,3 +212,35 @@ def test_a_publish_that_fails_leaves_the_old_snapshot(demo: Account) -> None:
         publish(demo, "29990101T000000")
     assert demo.current() == before
     assert not list((demo.data / "snapshots").glob(".*"))
+
+
+# -- other versions of DuckDB ------------------------------------------------------------------------
+
+READ_ALL = """
+import json, sys, duckdb
+db = duckdb.connect(sys.argv[1], read_only=True)
+db.execute("SET TimeZone = 'UTC'")
+names = db.execute("SELECT table_schema || '.' || table_name FROM information_schema.tables ORDER BY ALL").fetchall()
+print(json.dumps({
+    "version": duckdb.__version__,
+    "counts": {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for (name,) in names},
+    "marts": {
+        name: sorted(map(repr, db.execute(f"SELECT COLUMNS(*)::VARCHAR FROM {name}").fetchall()))
+        for (name,) in names if name.startswith("marts.")
+    },
+}))
+"""
+
+
+def test_the_snapshot_opens_in_duckdb_2_and_in_1_5(demo: Account) -> None:
+    older = ROOT / ".venv-duckdb15/bin/python"
+    assert older.exists(), "make test makes .venv-duckdb15, with DuckDB 1.5: it is not there"
+    answers = []
+    for python in (sys.executable, str(older)):
+        line = [python, "-c", READ_ALL, str(demo.current() / "warehouse.duckdb")]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        answers.append(json.loads(done.stdout))
+    assert [answer.pop("version")[:3] for answer in answers] == ["2.0", "1.5"]
+    assert answers[0] == answers[1]
+    assert answers[0]["counts"]["core.evaluations"] == len(demo.world)

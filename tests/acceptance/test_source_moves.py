@@ -44,6 +44,11 @@ def equal(to: Config, world: World, receipt: StreamReceipt) -> None:
     assert lab.within(lab.loaded(to), receipt.window) == lab.present(world, receipt.window)
 
 
+def delete(world: World, *row_ids: str) -> None:
+    for row_id in row_ids:
+        world.delete(row_id)
+
+
 def ids_by_age(world: World) -> list[str]:
     return [row["id"] for row in world.rows()]
 
@@ -62,7 +67,7 @@ async def test_p2_deletes_at_the_head_and_in_the_middle(tmp_path: Path) -> None:
     """Kills: a pass by page number (each delete shifts a row behind the page that is asked next)."""
     world = lab.table(300)
     order = ids_by_age(world)
-    script = Script(before=[every_turn(lambda turn: [world.delete(order[turn]), world.delete(order[-turn])])])
+    script = Script(before=[every_turn(lambda turn: delete(world, order[turn], order[-turn]))])
     async with lab.source(world, tmp_path, script=script, page_size=20) as (_, to):
         await lab.sync_only(to)
         assert lab.ids(lab.present(world)) <= lab.ids(lab.loaded(to))
@@ -258,7 +263,7 @@ async def test_p14_the_total_shrinks_and_grows_in_mid_walk(page_size: int, tmp_p
     order = ids_by_age(world)
     script = Script(
         before=[
-            at_turn(2, lambda: [world.delete(row_id) for row_id in order[:40]]),
+            at_turn(2, lambda: delete(world, *order[:40])),
             at_turn(3, lambda: world.tie_burst(lab.NOW - 5 * 60 * SECOND, 130)),
         ]
     )

@@ -162,3 +162,18 @@ def test_a_run_that_sleeps_over_an_open_warehouse_keeps_others_out_and_then_give
         assert not kept(at).rows
         assert births.run(Order(at.config)).code == 0
         assert_whole(at, simulator.world)
+
+
+def test_a_run_that_sleeps_in_the_middle_of_publishing_is_waited_for(births: Nursery, tmp_path: Path) -> None:
+    """Else `current` would go back to what it had when it wakes. Kills: a swap outside of the fence."""
+    with source(month(5, 150)) as simulator:
+        at = home(tmp_path / "home", simulator, 0)
+        sleeper = births.start(Order(at.config, step=Step("lake._swap call", 1), number=signal.SIGSTOP))
+        stopped(sleeper)
+        heir = births.start(Order(at.config, ahead=SILENT))
+        wait([heir.ended], timeout=5)  # it has time to publish, if it is let
+        os.kill(sleeper.pid, signal.SIGCONT)
+        assert sleeper.wait().code == 0
+        assert heir.wait().code == 0
+        assert reading(at.data) == heir.wait().receipt["run_id"]
+        assert_whole(at, simulator.world)

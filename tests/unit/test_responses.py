@@ -7,6 +7,7 @@ is checked only when the whole body is there.
 
 import gzip
 import json
+import time
 import tracemalloc
 import zlib
 from datetime import UTC, datetime, timedelta
@@ -113,7 +114,16 @@ def test_a_refusal_names_the_fields_at_fault(body: Any, fields: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["1", "[]", '{"errors": 1}', '{"errors": [1, {"source": 2}]}', '{"errors": null}', "{"]
+    "body",
+    [
+        "1",
+        "[]",
+        '{"errors": {"detail": "Bad Request"}}',
+        '{"errors": 1}',
+        '{"errors": [1, {"source": 2}]}',
+        '{"errors": null}',
+        "{",
+    ],
 )
 def test_a_refusal_of_any_shape_is_one_sentence(body: str) -> None:
     with pytest.raises(FatalSourceError, match=r"the request is refused$"):
@@ -147,6 +157,16 @@ def test_a_refusal_of_any_shape_is_one_sentence(body: str) -> None:
 )
 def test_retry_after(text: str | None, seconds: float | None) -> None:
     assert retry_after(text, NOW) == seconds
+
+
+def test_a_date_without_a_zone_is_greenwich_wherever_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/Sao_Paulo")
+    time.tzset()
+    try:
+        assert http_date("Thu Jan  1 12:02:00 2026") == NOW + timedelta(minutes=2)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=-10), timedelta(), timedelta(minutes=10)])
