@@ -67,6 +67,8 @@ async def _until_all_seen(
             number += 1
         if len(seen) == total:
             return answers
+        if len(seen) > (total or 0):
+            seen = set()  # some that were seen are gone, and others have come for them
     raise DriftError(
         f"{total} rows share one moment and their pages keep changing; raise page_size or try again later",
         Place(stream=stream.name, group=stream.group),

@@ -42,7 +42,7 @@ class Folders:
             private_folder(self.packages)
             probe = self.state / ".writable.tmp"
             probe.touch(mode=0o600)
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another run may do the same just now
         except OSError as error:
             place = error.filename or self.data
             raise ConfigError(

@@ -18,13 +18,13 @@ from pydantic import SecretStr
 from connectors.budget import Budget
 from connectors.clock import system_clock
 from connectors.http import HttpClient, Retries
-from connectors.paging import open_window, seek
+from connectors.paging import Ask, open_window, seek
 from connectors.registry import SOURCES
 from connectors.simulator.script import Script
 from connectors.simulator.server import Simulator, serve
 from connectors.simulator.switches import DOCUMENTED, Switches
 from connectors.simulator.world import Wire, World
-from connectors.source import Account, Answer, Limit, Page, Query, Stream, Window, subtract
+from connectors.source import Account, Limit, Page, Stream, Window, subtract
 from pipeline.config import Config, parse
 from pipeline.destinations.warehouse import connect, rows
 from pipeline.lease import hold
@@ -86,14 +86,16 @@ class Bench:
 
     stream: Stream
     client: HttpClient
-
-    async def ask(self, query: Query) -> Answer:
-        return await self.stream.ask(self.client, query)
+    ask: Ask
 
     def with_assumptions(self, account: Account) -> "Bench":
         """A fresh stream: a real one remembers the page size that the source gives."""
         [stream] = SOURCES["voki"].streams(account)
-        return Bench(stream, self.client)
+        return _bench(stream, self.client)
+
+
+def _bench(stream: Stream, client: HttpClient) -> Bench:
+    return Bench(stream, client, lambda query: stream.ask(client, query))
 
 
 @asynccontextmanager
@@ -108,7 +110,7 @@ async def bench(base_url: str, folder: Path, **assume: Any) -> AsyncIterator[Ben
     client.auth = voki.auth(account, client, clock)
     try:
         [stream] = voki.streams(account)
-        yield Bench(stream, client)
+        yield _bench(stream, client)
     finally:
         await client.close()
         budget.close()

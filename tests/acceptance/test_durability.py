@@ -4,8 +4,8 @@ A name (of a file, link or folder) is durable when its folder was fsynced after 
 the file was. Three moments are checked: a page before the warehouse builds on it, the snapshot before its folder
 is renamed, and everything before `current` is swapped and after.
 Kills: any one fsync left out of replace_file (file, folder), package.start, private_folder, the Parquet files, the
-copy of the warehouse, the snapshot's folders, the rename of the snapshot, the swap; a rename before the fsync; `current` removed before
-it is made anew.
+copy of the warehouse, the snapshot's folders, the rename of the snapshot, the swap; a rename before the fsync;
+`current` removed before it is made anew.
 """
 
 import re

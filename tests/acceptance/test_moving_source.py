@@ -104,7 +104,6 @@ async def walk_all(
     todo, losers, given_up = iter(trials), list[Trial](), Counter[str]()
 
     async def work(place: Path) -> None:
-        place.mkdir()
         async with (
             serve(World(until=lab.NOW), tokens=lab.TOKENS, now=lambda: lab.NOW) as simulator,
             lab.bench(simulator.base_url, place) as bench,
@@ -118,7 +117,9 @@ async def walk_all(
 
     async with asyncio.TaskGroup() as group:
         for number in range(side_by_side):
-            group.create_task(work(folder / str(number)))
+            place = folder / str(number)
+            place.mkdir()
+            group.create_task(work(place))
     return losers, given_up
 
 
