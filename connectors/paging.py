@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from connectors.axis import Axis
 from connectors.source import EPOCH, Answer, Page, Query, Stream, Window, subtract
 from connectors.ties import read_unit
 from schemas.errors import DriftError, EvalsyncError, FatalSourceError, Place
@@ -32,28 +33,6 @@ STAGGER = 0.1  # seconds that one lane waits for an answer before the other send
 LINK_PAGES = 1.0  # what shared rows may cost, in pages, before counts link the pages
 RECHECKS = 100  # units linked by a count that are read again when the source is seen to move: a request each
 MARGIN = 1  # units asked for outside of a gap: right for inclusive and for exclusive filters
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """Moments as whole numbers that grow in the direction of reading."""
-
-    unit: timedelta
-    descending: bool
-
-    def place(self, moment: datetime) -> int:
-        number = (moment - EPOCH) // self.unit
-        return -number if self.descending else number
-
-    def window(self, begin: int, end: int) -> Window:
-        """The moments at the places from `begin` up to, not including, `end`."""
-        if self.descending:
-            begin, end = 1 - end, 1 - begin
-        return Window(EPOCH + self.unit * begin, EPOCH + self.unit * end)
-
-    def ends(self, window: Window) -> tuple[int, int]:
-        first, last = self.place(window.lower), self.place(window.upper - self.unit)
-        return (last, first + 1) if self.descending else (first, last + 1)
 
 
 @dataclass(frozen=True, slots=True)

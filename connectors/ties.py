@@ -3,7 +3,8 @@
 Promise: `read_unit` returns pages that hold every row which was in the unit throughout, or raises DriftError.
 A unit is split by the stream's `parts` (Voki: the rating) until each answer is whole and so atomic. What still
 does not fit is paged in both directions, again and again, until as many distinct keys are seen as the source
-counts, while that count stands still: the order of ties may change with every request.
+counts and a whole pass brings no other: the order of ties may change with every request, and a count alone is
+right by accident where one row goes and another comes.
 """
 
 import math
@@ -51,7 +52,7 @@ async def _until_all_seen(
     seen: set[str] = set()
     total: int | None = None
     for turn in range(PASSES):
-        number, last = 1, 1
+        number, last, known = 1, 1, len(seen)
         while number <= last:
             try:
                 answer = await ask(replace(query, descending=turn % 2 == 1, number=number))
@@ -65,7 +66,7 @@ async def _until_all_seen(
             seen |= _keys(stream, [answer])
             last = math.ceil((total or 0) / max(len(answer.records), 1)) if number == 1 else last
             number += 1
-        if len(seen) == total:
+        if len(seen) == total == known:  # and a whole pass the other way has brought nothing new
             return answers
         if len(seen) > (total or 0):
             seen = set()  # some that were seen are gone, and others have come for them

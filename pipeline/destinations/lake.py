@@ -142,7 +142,7 @@ def _months(db: duckdb.DuckDBPyConnection, contract: TableContract) -> Iterator[
             folder=f"{contract.table}/source={month['source']}/month={month['month']}",
             table=contract.table,
             rows=month["rows"],
-            version=month["version"],
+            version=f"{_version(schema)}:{month['version']}",
             read=partial(_rows_of_month, db, contract.table, values, schema),
         )
 
@@ -160,6 +160,11 @@ def _rows_of_month(
     db: duckdb.DuckDBPyConnection, table: str, values: Mapping[str, Any], schema: pa.Schema
 ) -> pa.Table:
     return arrow(db, statement(f"publish/{table}"), values).select(schema.names).cast(schema)
+
+
+def _version(schema: pa.Schema) -> str:
+    """Changes with the columns, so that a file of an older shape is written anew."""
+    return hashlib.sha256(schema.to_string().encode()).hexdigest()[:12]
 
 
 def _lake_schema(contract: TableContract) -> pa.Schema:

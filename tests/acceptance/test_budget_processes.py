@@ -18,8 +18,8 @@ from aiohttp import web
 from rate_oracle import most_in_window
 
 from connectors.budget import Budget
-from connectors.source import Limit
 from connectors.clock import system_clock
+from connectors.source import Limit
 
 LIMIT, MINUTE, HOLD = 50, 2.0, 2.5
 PROCESSES, TASKS, KILLS, SECONDS = 8, 2, 10, 12.0

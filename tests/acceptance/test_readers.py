@@ -25,7 +25,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 PUBLISHES = 50
-PAUSE = 0.15  # seconds between two looks of a reader
+PAUSE = 0.25  # seconds between two looks of a reader
 FIGURES = (  # each has to say the same of one state
     "SELECT count(*) FROM core.evaluations WHERE _deleted_at IS NULL",
     "SELECT sum(inserted) - sum(deleted) FROM meta.loads",

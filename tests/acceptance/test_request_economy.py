@@ -35,6 +35,7 @@ async def costs(world: World, folder: Path, page_size: int) -> tuple[int, int]:
     ("rows", "page_size"),
     [
         *[(rows, 100) for rows in (0, 1, 99, 100, 101, 199, 200, 5_000, 10_000, 25_000)],
+        (4_000, 20),
         (25_000, 1000),
         (60_000, 500),
     ],

@@ -162,8 +162,10 @@ async def test_p8_a_loaded_row_changes(tmp_path: Path) -> None:
 async def test_p9_a_stale_answer_after_a_newer_one(tmp_path: Path) -> None:
     """Within a walk and between runs. Kills: the last write wins."""
     world, calendar = lab.table(30), lab.Calendar()
-    stale = world.snapshot()
     order = ids_by_age(world)
+    for row_id in order:
+        world.edit(row_id, comment="Velho")
+    stale = world.snapshot()
     for row_id in order:
         world.edit(row_id, comment="Novo")
     script = Script(

@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from virtual_time import VirtualLoop
 
 from connectors.budget import Budget, Grant
-from connectors.source import Limit
 from connectors.clock import Clock
+from connectors.source import Limit
 from schemas.errors import BudgetExhausted
 
 HOLD, MINUTE, DAY = 30.0, 60.0, 900.0

@@ -12,8 +12,8 @@ from rate_oracle import most_in_window
 from virtual_time import run_virtual, virtual_clock
 
 from connectors.budget import DAY, MINUTE, Budget
-from connectors.source import Limit
 from connectors.clock import Clock
+from connectors.source import Limit
 from schemas.errors import BudgetExhausted
 
 HOUR = 3_600.0

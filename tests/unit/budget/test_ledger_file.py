@@ -12,8 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from connectors.budget import Budget
-from connectors.source import Limit
 from connectors.clock import system_clock
+from connectors.source import Limit
 from schemas.errors import ConfigError
 
 MANY = Limit(1_000_000, 1_000_000)
