@@ -105,17 +105,16 @@ async def differing(
 
     Spends at most `requests` requests for totals; what is left to search when they are spent is returned whole.
     """
-    open_parts, found = [window], []
+    open_parts, found = [(window, await loaded(window))], []
     while open_parts:
-        part = open_parts.pop()
-        ours = await loaded(part)
+        part, ours = open_parts.pop()
         if (ours.figures["total"] or 0) <= page_size or part.upper - part.lower <= unit or requests < 2:
             found.append(part)
             continue
         middle = part.lower + (part.upper - part.lower) // unit // 2 * unit
         for half in (Window(part.lower, middle), Window(middle, part.upper)):
             requests -= 1
-            proof = compare(half, await totals(half), None, await loaded(half), half.upper)
-            if proof.differences():
-                open_parts.append(half)
+            of_half = await loaded(half)
+            if compare(half, await totals(half), None, of_half, half.upper).differences():
+                open_parts.append((half, of_half))
     return found

@@ -289,7 +289,8 @@ async def _read_again(job: Job, part: Window) -> Loaded:
     read = await _read(job, one, None)
     if read.failure is not None:
         raise read.failure
-    await asyncio.to_thread(package.finish, one)
+    if read.whole:  # else it was stopped: the next run goes on with it
+        await asyncio.to_thread(package.finish, one)
     return read.loaded
 
 
