@@ -5,6 +5,7 @@ no credential is ever part of a repr, a log line or an error.
 """
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +16,11 @@ from connectors.clock import Clock
 
 
 class Auth(Protocol):
+    @property
+    def hint(self) -> str:
+        """What a refusal of this kind of credential may mean besides; "" for nothing."""
+        ...
+
     async def headers(self) -> Mapping[str, str]:
         """The headers that carry the credential."""
         ...
@@ -24,18 +30,29 @@ class Auth(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FixedBearer:
-    """A token that somebody else made and renews."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Fixed:
+    """A credential that never changes: somebody else made it and renews it."""
 
-    token: SecretStr
+    carried: Mapping[str, str]
+    hint: str = ""
 
     async def headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {self.token.get_secret_value()}"}
+        return self.carried
 
     async def renew(self, refused: Mapping[str, str]) -> bool:
         del refused
         return False
+
+
+def bearer(token: SecretStr) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.get_secret_value()}"}
+
+
+def basic(user: SecretStr, password: SecretStr) -> dict[str, str]:
+    """RFC 7617, in UTF-8."""
+    pair = f"{user.get_secret_value()}:{password.get_secret_value()}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +63,8 @@ class Token:
 
 class RenewedBearer:
     """A token that is fetched when it is first needed, again before it ends, and once more after a 401."""
+
+    hint = ""
 
     def __init__(self, fetch: Callable[[], Awaitable[Token]], clock: Clock, margin: float = 60.0) -> None:
         self._fetch = fetch
@@ -58,14 +77,10 @@ class RenewedBearer:
         async with self._single_flight:
             if self._token is None or self._token.expires_at - self._margin <= self._clock.steady():
                 self._token = await self._fetch()
-            return _bearer(self._token)
+            return bearer(self._token.value)
 
     async def renew(self, refused: Mapping[str, str]) -> bool:
         async with self._single_flight:
-            if self._token is not None and _bearer(self._token) == dict(refused):
+            if self._token is not None and bearer(self._token.value) == dict(refused):
                 self._token = await self._fetch()
             return True
-
-
-def _bearer(token: Token) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token.value.get_secret_value()}"}

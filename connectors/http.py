@@ -18,7 +18,7 @@ import structlog
 from yarl import URL
 
 from connectors import responses
-from connectors.auth import Auth
+from connectors.auth import Auth, Fixed
 from connectors.budget import Budget
 from connectors.clock import Clock
 from connectors.source import Check, Payload
@@ -96,9 +96,15 @@ class HttpClient:
         )
 
     async def post(
-        self, group: str, path: str, body: Mapping[str, Any], check: Check | None = None
+        self,
+        group: str,
+        path: str,
+        body: Mapping[str, Any],
+        check: Check | None = None,
+        credential: Mapping[str, str] = {},
     ) -> Payload:
-        return await self._send(group, "POST", self._url(path, group), body, check, None)
+        fixed = Fixed(credential) if credential else None
+        return await self._send(group, "POST", self._url(path, group), body, check, fixed)
 
     async def _send(
         self,
@@ -121,7 +127,7 @@ class HttpClient:
             except AuthError as error:
                 again = auth is not None and not renewed and error.place.status == 401
                 if not again or auth is None or not await auth.renew(credential):
-                    raise
+                    raise _with_hint(error, auth) from None
                 renewed = True
             except RetryableSourceError as error:
                 log.warning(
@@ -227,6 +233,12 @@ class HttpClient:
                 Place(self._source, "", group),
             )
         return url
+
+
+def _with_hint(error: AuthError, auth: Auth | None) -> AuthError:
+    """The refusal, with what this kind of credential lets us guess about its reason."""
+    hint = auth.hint if auth is not None and error.place.status == 401 else ""
+    return AuthError(f"{error.message}; {hint}", error.place) if hint else error
 
 
 async def _send_once(

@@ -17,14 +17,14 @@ unit of time, negative for the lane that descends, so that both read upwards.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from connectors.axis import Axis
 from connectors.source import EPOCH, Answer, Page, Query, Stream, Window, subtract
-from connectors.ties import read_unit
+from connectors.ties import is_whole, read_unit
 from schemas.errors import DriftError, EvalsyncError, FatalSourceError, Place
 
 Ask = Callable[[Query], Awaitable[Answer]]
@@ -58,6 +58,7 @@ class Links:
 
     page_size: int
     spent: int = 0  # rows read twice for the sake of a link
+    given: int = 0  # rows on the largest page so far
     moved: bool = False  # the source was seen to move: a count could be right by accident
     counted: list[Window] = field(
         default_factory=list
@@ -76,7 +77,7 @@ async def seek(
     stop: asyncio.Event,
     *,
     lanes: int = 2,
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page]:
     """Pages until they, with the parts already `done`, cover `window`, or until `stop` at a page's edge.
 
     Raises DriftError where the answers contradict themselves, and what `ask` raises; what the other lane has
@@ -169,8 +170,7 @@ async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[lis
     elif lane.start > lane.edge and len(links.counted) < RECHECKS:
         links.counted.append(lane.axis.window(lane.edge, lane.start))
     sure = max(claim, lane.start)
-    if not answer.complete:
-        links.page_size = len(answer.records)  # a source may give less than it was asked for
+    answer = _judged(answer, places, claim, links)
     if answer.complete:
         pages.append(_page(answer, lane.axis, claim, sure, lane.far))
         return pages, replace(lane, edge=lane.far)
@@ -188,6 +188,16 @@ async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[lis
         pages += unit
         claim = last + 1
     return pages, replace(lane, edge=claim, start=claim, shared=frozenset(), expected=None)
+
+
+def _judged(answer: Answer, places: Sequence[int], claim: int, links: Links) -> Answer:
+    """Where the source does not say, an answer that goes no further than its bound is the last, if it is not full."""
+    if answer.complete is None and (not places or places[-1] <= claim):
+        answer = replace(answer, complete=is_whole(answer, links.page_size))
+    if not answer.complete:  # a source may give less than it was asked for
+        links.given = max(links.given, len(answer.records))
+        links.page_size = len(answer.records) if answer.complete is False else links.given
+    return answer
 
 
 def _left_over(stream: Stream, lane: Lane, answer: Answer, unit: Sequence[Page]) -> bool:
@@ -252,7 +262,7 @@ def _places(stream: Stream, answer: Answer, lane: Lane) -> list[int]:
         raise DriftError("the source does not answer in the asked order", place)
     if places and (places[0] < lane.start - MARGIN or places[-1] > lane.far + 2 * MARGIN):
         raise DriftError("the source answers with records outside of the asked range", place)
-    if not places and not answer.complete:
+    if not places and (answer.records or answer.complete is False) and not answer.complete:
         field = stream.contract.wire_cursor
         raise DriftError(f"no record of a page has a readable {field}: the page has no place in time", place)
     return places
@@ -283,7 +293,7 @@ async def open_window(
     places = _places(
         stream, answer, replace(lane, far=max(far, (datetime.max.replace(tzinfo=UTC) - EPOCH) // stream.unit))
     )
-    end = far if answer.complete else min(places[-1], far)
+    end = far if answer.complete or not places else min(places[-1], far)
     if end <= edge:
         return window, Page(answer, covers=None, certain=None)
     return window, _page(answer, axis, edge, edge, end)

@@ -1,12 +1,16 @@
 """The connectors, as one literal dict: a new system is one line here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connectors.auth import Auth
 from connectors.clock import Clock
+from connectors.evaluagent import login as evaluagent_login
+from connectors.evaluagent import streams as evaluagent
+from connectors.evaluagent.assumed import REGIONS
 from connectors.source import Account, Client, Limit, Stream
-from connectors.voki import login, streams
+from connectors.voki import login as voki_login
+from connectors.voki import streams as voki
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +21,21 @@ class Connector:
     limits: Callable[[Account], Mapping[str, Limit]]  # endpoint group -> declared limit
     auth: Callable[[Account, Client, Clock], Auth]
     headers: Callable[[Account], Mapping[str, str]]  # sent with each request beside the credential
+    regions: Mapping[str, str] = field(default_factory=dict)  # region -> base URL
 
 
 SOURCES: Mapping[str, Connector] = {
     "voki": Connector(
-        streams=streams.streams,
-        limits=streams.limits,
-        auth=login.auth,
+        streams=voki.streams,
+        limits=voki.limits,
+        auth=voki_login.auth,
         headers=lambda account: {"X-Tenant": account.tenant},
+    ),
+    "evaluagent": Connector(
+        streams=evaluagent.streams,
+        limits=evaluagent.limits,
+        auth=evaluagent_login.auth,
+        headers=lambda _: {"Accept": "application/vnd.api+json, application/json"},
+        regions=REGIONS,
     ),
 }

@@ -40,7 +40,10 @@ def refusal(place: Place, status: int, headers: Mapping[str, str], body: bytes, 
         return RetryableSourceError(what, place, retry_after=wait)
     if status == 204:
         return RetryableSourceError("an answer without content where a list was asked for", place)
-    if status in (401, 403):
+    if status == 403:
+        what = "this user may not read it: give it a higher role, or leave the stream out of `streams`"
+        return AuthError(what, place)
+    if status == 401:
         return AuthError("the credential is refused; check the environment variables of this source", place)
     if 300 <= status < 400:
         return FatalSourceError("a redirect is never followed; set base_url to the final address", place)

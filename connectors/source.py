@@ -9,7 +9,7 @@ SourceTotals   what the source says of itself about a window
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import SecretStr
 
@@ -50,6 +50,7 @@ class Account:
     page_size: int
     limit: Limit
     assume: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)  # what only this system's connector knows
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -88,7 +89,7 @@ def subtract(window: Window, parts: Sequence[Window]) -> list[Window]:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One list request. `part` is one of the stream's `parts`: a further filter that splits a tie."""
+    """One list request. `part` is one of the stream's `parts`: a further filter, which splits a tie or a list."""
 
     lower: datetime | None
     upper: datetime | None
@@ -96,6 +97,7 @@ class Query:
     descending: bool = False
     number: int = 1
     part: tuple[str, Any] | None = None
+    link: str | None = None  # the source's own link to the page, in place of its number
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,10 @@ class Answer:
 
     records: Sequence[Record]
     total: int | None  # rows in the asked range, as the source counts them
-    complete: bool  # nothing of the asked range lies behind these records
+    complete: bool | None  # nothing of the asked range lies behind these records; None: it does not say
     observed_at: datetime | None
     body: bytes
+    next: str | None = None  # the source's link to the following page
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +154,24 @@ class Client(Protocol):
     ) -> Payload: ...
 
     async def post(
-        self, group: str, path: str, body: Mapping[str, Any], check: Check | None = None
+        self,
+        group: str,
+        path: str,
+        body: Mapping[str, Any],
+        check: Check | None = None,
+        credential: Mapping[str, str] = {},
     ) -> Payload:
-        """Without the source's credential: how a credential is asked for."""
+        """Without the source's credential, or with the headers given: how a credential is asked for."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One collection: how to ask for a page and for its totals, and what table it fills."""
+    """One collection: how to ask for a page and for its totals, and what table it fills.
+
+    A collection without a place in time (`walk` is "list") is read whole every time; its `parts` are the lists
+    that it consists of. Without `totals` the list's own count is what a window is compared with.
+    """
 
     name: str
     contract: TableContract
@@ -172,6 +184,14 @@ class Stream:
     unit: timedelta = SECOND  # the finest step of the source's filter
     settle: timedelta = timedelta(seconds=5)  # how far behind the source's clock a window closes
     parts: tuple[tuple[str, Any], ...] = ()
+    walk: Literal["seek", "list"] = "seek"
+    besides: tuple[str, ...] = ()  # endpoint groups that only this stream asks, beside its pages'
 
     def floor(self, moment: datetime) -> datetime:
         return EPOCH + (moment - EPOCH) // self.unit * self.unit
+
+
+def placeless(record: Record) -> datetime:
+    """The cursor of a collection without a place in time: all its rows stand at one moment."""
+    del record
+    return EPOCH

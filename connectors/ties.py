@@ -1,80 +1,177 @@
-"""More rows in one unit of time than fit on a page: the one place where offsets cannot be avoided.
+"""Rows that cannot be told apart by time: more in one unit than fit on a page, and lists without any time. The one
+place where pages are asked for by number, or by the source's own links.
 
-Promise: `read_unit` returns pages that hold every row which was in the unit throughout, or raises DriftError.
-A unit is split by the stream's `parts` (Voki: the rating) until each answer is whole and so atomic. What still
-does not fit is paged in both directions, again and again, until as many distinct keys are seen as the source
+Promise: `read_unit` and `read_list` return pages that hold every row which was there throughout, or raise
+DriftError. A unit is split by the stream's `parts` (Voki: the rating) until each answer is whole and so atomic. What
+still does not fit is paged in both directions, again and again, until as many distinct keys are seen as the source
 counts and a whole pass brings no other: the order of ties may change with every request, and a count alone is
-right by accident where one row goes and another comes.
+right by accident where one row goes and another comes. Deletions are claimed only by a whole answer, or by two
+passes in a row that saw the same rows and no others.
 """
 
 import math
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from connectors.source import Answer, Page, Query, Stream, Window
+from connectors.source import EPOCH, Answer, Page, Query, Stream, Window
 from schemas.errors import DriftError, FatalSourceError, Place
 
+Ask = Callable[[Query], Awaitable[Answer]]
+
 PASSES = 16  # over one part; 125 shuffled rows on pages of 100 need about four
+MOST_PAGES = 100_000  # of one pass: a link that leads in a circle ends somewhere
 
 
-async def read_unit(
-    stream: Stream, ask: Callable[[Query], Awaitable[Answer]], unit: Window, page_size: int
-) -> list[Page]:
+@dataclass(slots=True)
+class Passes:
+    """What the passes over one query have brought so far."""
+
+    answers: list[Answer] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)  # in all passes since the total last changed
+    last: frozenset[str] | None = None  # in the pass before
+    total: int | None = None
+
+
+async def read_unit(stream: Stream, ask: Ask, unit: Window, page_size: int) -> list[Page]:
     """All rows of one unit of time; the last page carries the claim."""
     query = Query(unit.lower, unit.upper, page_size)
     whole = await ask(query)
-    answers = [whole]
-    if not whole.complete:
+    answers, sure = [whole], is_whole(whole, page_size)
+    if not sure:
         answers += await _by_parts(stream, ask, query)
         if len(_keys(stream, answers)) != whole.total:  # a record of no part, or the unit has moved
-            answers += await _until_all_seen(stream, ask, query)
-    silent = [Page(answer, covers=None, certain=None) for answer in answers[:-1]]
-    # Deletions are left to a whole answer about this very unit: rows paged by offset are never called gone.
+            more, sure = await _until_all_seen(stream, ask, query, None)
+            answers += more
+    # A filter that is not as assumed would leave out rows at the unit's ends.
     moments = filter(None, map(stream.cursor_of, whole.records))
-    sure = whole.complete and all(unit.holds(moment) for moment in moments)
-    return [*silent, Page(answers[-1], covers=unit, certain=unit if sure else None)]
+    sure = sure and all(unit.holds(moment) for moment in moments)
+    return _claimed(answers, unit, unit if sure else None)
 
 
-async def _by_parts(stream: Stream, ask: Callable[[Query], Awaitable[Answer]], query: Query) -> list[Answer]:
+async def open_list(stream: Stream, ask: Ask, page_size: int, now: datetime) -> tuple[Window, Page]:
+    """The window of a list, which has no place in time, and its first page: everything up to this moment.
+
+    `now` stands in for the source's clock where it shows none.
+    """
+    answer = await ask(Query(None, None, page_size, part=stream.parts[0] if stream.parts else None))
+    window = Window(EPOCH, stream.floor(answer.observed_at or now))
+    whole = bool(answer.complete or not answer.records) and len(stream.parts) < 2
+    return window, Page(answer, covers=window if whole else None, certain=window if whole else None)
+
+
+async def read_list(
+    stream: Stream, ask: Ask, window: Window, page_size: int, first: Answer | None
+) -> list[Page]:
+    """All rows of a list, in each of its parts; `first` is the answer that opened the window, if it is at hand."""
+    answers: list[Answer] = []
+    sure = True
+    for part in stream.parts or (None,):
+        query = Query(None, None, page_size, part=part)
+        opening, first = first or await ask(query), None
+        answers.append(opening)
+        if (
+            opening.records and not opening.complete
+        ):  # where it does not say, a silent cap must not pass for the end
+            more, agreed = await _until_all_seen(stream, ask, query, opening)
+            answers, sure = answers + more, sure and agreed
+    return _claimed(answers, window, window if sure else None)
+
+
+async def count(stream: Stream, ask: Ask, window: Window) -> int | None:
+    """The source's own count of a window, by the smallest page; None where it gives none."""
+    if stream.walk == "list":
+        queries = [Query(None, None, 1, part=part) for part in stream.parts or (None,)]
+    else:
+        queries = [Query(window.lower, window.upper, 1)]
+    counts = [(await ask(one)).total for one in queries]
+    known = [one for one in counts if one is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def is_whole(answer: Answer, page_size: int) -> bool:
+    """Whether nothing is left out; where the source does not say, a page that is not full is the last."""
+    return len(answer.records) < page_size if answer.complete is None else answer.complete
+
+
+def _claimed(answers: Sequence[Answer], covers: Window, certain: Window | None) -> list[Page]:
+    silent = [Page(answer, covers=None, certain=None) for answer in answers[:-1]]
+    return [*silent, Page(answers[-1], covers=covers, certain=certain)]
+
+
+async def _by_parts(stream: Stream, ask: Ask, query: Query) -> list[Answer]:
     answers = []
     for part in stream.parts:
         one = await ask(replace(query, part=part))
         answers.append(one)
-        if not one.complete:
-            answers += await _until_all_seen(stream, ask, replace(query, part=part))
+        if not is_whole(one, query.size):
+            answers += (await _until_all_seen(stream, ask, replace(query, part=part), None))[0]
     return answers
 
 
 async def _until_all_seen(
-    stream: Stream, ask: Callable[[Query], Awaitable[Answer]], query: Query
-) -> list[Answer]:
-    answers: list[Answer] = []
-    seen: set[str] = set()
-    total: int | None = None
+    stream: Stream, ask: Ask, query: Query, opening: Answer | None
+) -> tuple[list[Answer], bool]:
+    """(answers, whether two passes in a row saw the very same rows). `opening` is page 1, if it is at hand."""
+    state = Passes()
     for turn in range(PASSES):
-        number, last, known = 1, 1, len(seen)
-        while number <= last:
-            try:
-                answer = await ask(replace(query, descending=turn % 2 == 1, number=number))
-            except FatalSourceError as error:
-                if number > 1 and error.place.status in (404, 422):
-                    break  # the page has vanished behind us: the count below decides
-                raise
-            if answer.total != total:
-                seen, total = set(), answer.total
-            answers.append(answer)
-            seen |= _keys(stream, [answer])
-            last = math.ceil((total or 0) / max(len(answer.records), 1)) if number == 1 else last
-            number += 1
-        if len(seen) == total == known:  # and a whole pass the other way has brought nothing new
-            return answers
-        if len(seen) > (total or 0):
-            seen = set()  # some that were seen are gone, and others have come for them
+        known = len(state.seen)
+        found = frozenset(
+            await _one_pass(
+                stream, ask, replace(query, descending=turn % 2 == 1), state, opening if turn == 0 else None
+            )
+        )
+        same, state.last = found == state.last, found
+        enough = len(state.seen) == (known if state.total is None else state.total)
+        if (
+            turn and enough and known == len(state.seen)
+        ):  # and a whole pass the other way has brought nothing new
+            return state.answers, same and found == state.seen
+        if state.total is not None and len(state.seen) > state.total:
+            state.seen = set()  # some that were seen are gone, and others have come for them
     raise DriftError(
-        f"{total} rows share one moment and their pages keep changing; raise page_size or try again later",
+        f"{state.total} rows have no order in time and their pages keep changing; raise page_size or try again"
+        " later",
         Place(stream=stream.name, group=stream.group),
     )
 
 
-def _keys(stream: Stream, answers: list[Answer]) -> set[str]:
+async def _one_pass(
+    stream: Stream, ask: Ask, query: Query, state: Passes, opening: Answer | None
+) -> set[str]:
+    """Ask for page after page; the keys of this pass."""
+    found: set[str] = set()
+    full = 0  # rows on the first page
+    for number in range(1, MOST_PAGES):
+        try:
+            answer = opening if opening is not None and number == 1 else await ask(query)
+        except FatalSourceError as error:
+            if number > 1 and error.place.status in (404, 422):
+                break  # the page has vanished behind us: the count below decides
+            raise
+        if answer.total != state.total:
+            state.seen, state.total = set(), answer.total
+        if answer is not opening:
+            state.answers.append(answer)
+        keys = _keys(stream, [answer])
+        nothing_new = keys <= found
+        found |= keys
+        state.seen |= keys
+        full = full or len(answer.records)
+        if _ends(answer, number, full, nothing_new=nothing_new):
+            break
+        query = replace(query, number=number + 1, link=answer.next)
+    return found
+
+
+def _ends(answer: Answer, number: int, full: int, *, nothing_new: bool) -> bool:
+    """Whether a pass is over: by the source's link, else by its count, else by a page that brings nothing new."""
+    if answer.next is not None:
+        return not answer.records
+    if answer.total is None:
+        return bool(answer.complete) or nothing_new or len(answer.records) < full
+    return number >= math.ceil(answer.total / max(full, 1))
+
+
+def _keys(stream: Stream, answers: Sequence[Answer]) -> set[str]:
     return {stream.key_of(record) for answer in answers for record in answer.records}

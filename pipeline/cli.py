@@ -275,8 +275,8 @@ def init(context: click.Context, config_here: Path | None, force: bool) -> None:
 
 
 def _request(options: dict[str, Any]) -> "Request":
+    from pipeline.job import Asked
     from pipeline.run import Request
-    from pipeline.sync import Asked
 
     return Request(
         sources=options["sources"],

@@ -35,6 +35,7 @@ __all__ = ["Config", "EvaluagentSource", "Source", "VokiSource", "load", "parse"
 PSEUDONYM_VARIABLE = "EVALSYNC_PSEUDONYM_KEY"
 _LARGEST_FILE = 256 * 1024
 
+PERSONAL = ("customer_name", "customer_email", "customer_phone", "comment")
 Treatment = Literal["keep", "pseudonym", "drop"]
 
 
@@ -68,8 +69,15 @@ class Snapshots(Section):
 
 class Privacy(Section):
     customer_name: Treatment = "keep"
+    customer_email: Treatment = "keep"
+    customer_phone: Treatment = "keep"
     comment: Treatment = "keep"
     pseudonym_key: SecretStr | None = None  # from the environment, where one of the two needs it
+
+    @property
+    def rules(self) -> dict[str, Treatment]:
+        """Field as on the wire -> what becomes of it."""
+        return {name: getattr(self, name) for name in PERSONAL}
 
     @field_validator("pseudonym_key", mode="before")
     @classmethod
@@ -103,6 +111,7 @@ class Config(Section):
     data_dir: LocalPath = Field(Path("data"), validate_default=True)
     reporting: Reporting = Reporting()
     sources: Annotated[tuple[Source, ...], Filled]
+    agents: LocalPath | None = None  # who at Voki is who at evaluagent: a CSV file
     schedule: tuple[Schedule, ...] = ()
     packages: Packages = Packages()
     snapshots: Snapshots = Snapshots()
@@ -132,7 +141,7 @@ def parse(text: str, env: Mapping[str, str], path: Path, *, now: datetime) -> Co
         problems += _across(config, document, env, now)
     if config is None or problems:
         raise refuse(problems, name)
-    if "pseudonym" not in (config.privacy.customer_name, config.privacy.comment):
+    if "pseudonym" not in config.privacy.rules.values():
         return config
     key = SecretStr(env[PSEUDONYM_VARIABLE])
     return config.model_copy(update={"privacy": config.privacy.model_copy(update={"pseudonym_key": key})})
@@ -161,8 +170,8 @@ def _across(config: Config, document: Document, env: Mapping[str, str], now: dat
                 meant = nearest(name, names)
                 remedy = f"did you mean `{meant}`?" if meant else f"sources are {', '.join(names)}"
                 yield found(("schedule", index, "sources", place), f"is not the name of a source: {remedy}")
-    for key in ("customer_name", "comment"):
-        if getattr(config.privacy, key) == "pseudonym" and not env.get(PSEUDONYM_VARIABLE, "").strip():
+    for key, rule in config.privacy.rules.items():
+        if rule == "pseudonym" and not env.get(PSEUDONYM_VARIABLE, "").strip():
             sentence = (
                 f"needs the environment variable {PSEUDONYM_VARIABLE}: run `export {PSEUDONYM_VARIABLE}=...`"
             )

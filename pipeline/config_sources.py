@@ -5,7 +5,7 @@ purpose. It knows no connector and does no I/O.
 """
 
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -26,6 +26,8 @@ from pipeline.config_fields import (
 
 _PUBLISHED = {"per_minute": 100, "per_day": 10_000}
 
+VokiStream = Literal["evaluations", "calls", "departments", "users"]
+EvaluagentStream = Literal["quality_evaluations", "agents", "groups", "roles", "conversations"]
 Bound = Literal["inclusive", "exclusive"]
 Column = Literal[  # a row as Voki sends it
     "id", "call_id", "rating", "comment", "customer_name", "user_name", "department_name", "inserted_at"
@@ -105,7 +107,9 @@ class AnySource(Section):
     """What every source has."""
 
     name: Name
+    tenant: Tenant = ""  # never empty once valid
     lookback: Duration = timedelta(days=2)
+    reread: Whole = Field(0, ge=0, le=10_000)  # requests a run may spend on looking at older rows again
     start: Instant | None = None  # None: everything
     retention: Duration | None = None  # the source purges older rows; they are never called deleted
     budget: Budget = Budget()
@@ -120,9 +124,8 @@ class AnySource(Section):
 class VokiSource(AnySource):
     system: Literal["voki"]
     base_url: Origin | None = None  # set unless there is a simulator
-    tenant: Tenant = ""  # never empty once valid
     auth: VokiAuth | None = None  # set unless there is a simulator
-    streams: Annotated[tuple[Literal["evaluations"], ...], Filled] = ("evaluations",)
+    streams: Annotated[tuple[VokiStream, ...], Filled] = get_args(VokiStream)
     page_size: Whole = Field(100, ge=1, le=1000)
     assume: VokiAssume = VokiAssume()
 
@@ -163,27 +166,65 @@ class EvaluagentPaging(Section):
 
 
 class EvaluagentAssume(Section):
+    """What the vendor's documentation leaves open; the defaults are the connector's."""
+
     paging: EvaluagentPaging = EvaluagentPaging()
     filter: Line = "filter[published_at;between]"
     sort: Line = "published_at"
     include: Line = "contacts"
+    date_from: Bound = "inclusive"
+    date_to: Bound = "inclusive"
     token_path: Line = "/v1/auth/token"  # noqa: S105  a path
+    token: Line = "data.attributes.token"  # noqa: S105  where it stands in the answer
+    expires_at: Line = "data.attributes.expires_at"
+    settle: Duration = timedelta(seconds=5)
+
+    @field_validator("settle")
+    @classmethod
+    def _short(cls, value: timedelta) -> timedelta:
+        return at_most(value, timedelta(hours=1), "1h")
 
 
 class EvaluagentSource(AnySource):
-    """Known, so that its sections are checked; refused, because this version has no connector for it."""
+    """Edits that keep their publication date are seen only by looking again: hence a `reread` by default."""
 
     system: Literal["evaluagent"]
+    reread: Whole = Field(200, ge=0, le=10_000)
     region: Literal["europe", "north_america", "australia"] | None = None
     base_url: Origin | None = None
-    auth: EvaluagentAuth | None = None
-    streams: Annotated[tuple[Name, ...], Filled] | None = None
+    auth: EvaluagentAuth | None = None  # set unless there is a simulator
+    streams: Annotated[tuple[EvaluagentStream, ...], Filled] = get_args(EvaluagentStream)
+    integrations: tuple[Line, ...] = ()  # of conversational analytics, which cannot be asked for without one
+    details: tuple[Literal["quality_evaluations", "conversations"], ...] = ()  # asked for one by one
     assume: EvaluagentAssume = EvaluagentAssume()
 
-    @field_validator("system")
+    @property
+    def page_size(self) -> int:
+        return self.assume.paging.page_size
+
+    @model_validator(mode="before")
     @classmethod
-    def _not_yet(cls, _: str) -> str:
-        raise ValueError("comes with the next version, this one syncs Voki only: remove this source for now")
+    def _named_tenant(cls, value: object) -> object:
+        """An account is one contract: its own name, unless another is given."""
+        if isinstance(value, dict) and "tenant" not in value:
+            return {**value, "tenant": value.get("name", "")}
+        return value
+
+    @model_validator(mode="after")
+    def _one_account(self) -> Self:
+        if self.simulator is None and (self.auth is None or not (self.region or self.base_url)):
+            raise ValueError(
+                "needs `region` and `auth` for a real account: add them, or write `simulator: {seed: 7}`"
+            )
+        if self.region and self.base_url:
+            raise ValueError("has a `region` and a `base_url`: keep one of them")
+        if self.simulator is not None and (self.region or self.base_url or self.auth):
+            raise ValueError("has a simulator and a real account: remove `simulator`, or the account's keys")
+        if self.simulator is not None and self.simulator.file is not None:
+            raise ValueError("has a simulator with a `file`, which only Voki's can play: give a `seed`")
+        if "conversations" in self.streams and "streams" in self.model_fields_set and not self.integrations:
+            raise ValueError("has the stream `conversations`, which needs `integrations: [name, ...]`")
+        return self
 
 
 Source = Annotated[VokiSource | EvaluagentSource, Field(discriminator="system")]

@@ -6,13 +6,15 @@ what its sealed pages do not cover.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from connectors.paging import open_window, seek
-from connectors.source import Answer, Client, Page, Query, Record, Stream
+from connectors.source import Answer, Client, Page, Query, Record, Stream, Window
+from connectors.ties import open_list, read_list
 from pipeline import package
 from pipeline.package import Pass, Sealed
 from pipeline.privacy import Privacy
@@ -29,6 +31,7 @@ class Extraction:
     page_size: int
     privacy: Privacy
     max_share: float
+    now: Callable[[], datetime]
 
     async def ask(self, query: Query) -> Answer:
         return await self.stream.ask(self.client, query)
@@ -38,7 +41,10 @@ async def begin(
     job: Extraction, pass_id: str, lower: datetime, upper: datetime | None, *, advances: bool
 ) -> tuple[Pass, Page]:
     """Open a window behind the source's clock, and a pass for it; its first page is not sealed yet."""
-    window, first = await open_window(job.stream, job.ask, lower, job.page_size, upper)
+    if job.stream.walk == "list":
+        window, first = await open_list(job.stream, job.ask, job.page_size, job.now())
+    else:
+        window, first = await open_window(job.stream, job.ask, lower, job.page_size, upper)
     one = await asyncio.to_thread(package.start, job.folder, pass_id, window, advances=advances)
     return one, first
 
@@ -56,13 +62,28 @@ async def read(
         number += 1
         yield (*await _seal(job, one, number, first), first.answer.total)
         done += [first.covers] if first.covers else []
-    walk = seek(job.stream, job.ask, one.window, done, job.page_size, stop)
+    walk = _walk(job, one, done, first, stop)
     try:
         async for page in walk:
             number += 1
             yield (*await _seal(job, one, number, page), page.answer.total)
     finally:
-        await walk.aclose()  # type: ignore[attr-defined]  # an async generator
+        await walk.aclose()
+
+
+async def _walk(
+    job: Extraction, one: Pass, done: Sequence[Window], first: Page | None, stop: asyncio.Event
+) -> AsyncGenerator[Page]:
+    """The pages that cover what is not done yet, in the stream's own way."""
+    if job.stream.walk == "seek":
+        async with aclosing(seek(job.stream, job.ask, one.window, done, job.page_size, stop)) as pages:
+            async for page in pages:
+                yield page
+    elif not done:
+        opening = first.answer if first else None
+        for page in await read_list(job.stream, job.ask, one.window, job.page_size, opening):
+            if page.answer is not opening:
+                yield page
 
 
 async def _seal(job: Extraction, one: Pass, number: int, page: Page) -> tuple[Sealed, Judged]:

@@ -12,7 +12,7 @@ from pipeline.destinations.load import Package
 from pipeline.destinations.warehouse import connect, rows
 from pipeline.folders import Folders
 from pipeline.lease import Held, hold
-from pipeline.normalize import normalize
+from pipeline.normalize import normalize, normalize_children
 from pipeline.receipt import iso
 from pipeline.run import apply_settings, present, privacy_of
 from pipeline.sources import account_of, streams_of
@@ -73,6 +73,7 @@ async def _try_again(held: Held, account: Account, stream: Stream) -> tuple[int,
             fetched=validated.fetched,
             duplicates=validated.duplicates,
             table=normalize(stream.contract, validated.valid, privacy_of(held.config)),
+            child=normalize_children(stream.contract, validated.valid, privacy_of(held.config)),
             dead=validated.dead,
             tiles=(),
             oldest=EPOCH,

@@ -32,6 +32,18 @@ def normalize(contract: TableContract, rows: Sequence[Valid], privacy: Privacy) 
     return pa.table(columns, schema=staging_schema(contract))
 
 
+def normalize_children(contract: TableContract, rows: Sequence[Valid], privacy: Privacy) -> pa.Table | None:
+    """The rows of the contract's child table, the newest of each key; None where it has none."""
+    child = contract.child
+    if child is None:
+        return None
+    newest: dict[str, Valid] = {}
+    for row in sorted(rows, key=lambda row: row.observed_at):
+        for record in child.rows(row.record):
+            newest[getattr(record, child.contract.key)] = Valid(record, row.observed_at, row.moment)
+    return normalize(child.contract, list(newest.values()), privacy)
+
+
 def staging_schema(contract: TableContract) -> pa.Schema:
     return contract.columns.append(pa.field("_observed_at", TIMESTAMP, nullable=False))
 

@@ -14,6 +14,7 @@ from typing import Literal
 import duckdb
 
 from connectors.source import SourceTotals, Stream, Window
+from pipeline.destinations import tables
 from pipeline.destinations.warehouse import rows
 from pipeline.statements import statement
 
@@ -61,8 +62,9 @@ def loaded_figures(
     connection: duckdb.DuckDBPyConnection, source: str, tenant: str, stream: Stream, window: Window
 ) -> Loaded:
     bounds = {"source": source, "from": window.lower, "to": window.upper}
+    tables.bind(connection, stream.contract)
     [figures] = rows(
-        connection, statement(f"reconcile/{stream.contract.table}"), {**bounds, "tenant": tenant}
+        connection, statement(f"reconcile/{stream.contract.figures}"), {**bounds, "tenant": tenant}
     )
     [quarantined] = rows(connection, statement("reconcile/quarantined"), {**bounds, "stream": stream.name})
     return Loaded(figures, next(iter(quarantined.values())))
@@ -74,7 +76,7 @@ def compare(window: Window, totals: SourceTotals, listed: int | None, loaded: Lo
         name: Figure(value, loaded.figures.get(name), name in totals.derived)
         for name, value in totals.figures.items()
     }
-    if listed is not None:
+    if listed is not None and totals.total is not None:
         figures["listed"] = Figure(listed, loaded.figures["total"])
     total = int(loaded.figures["total"] or 0)
     proof = Proof(window, "proven", totals.total, total, figures, now)

@@ -29,19 +29,24 @@ from pipeline.destinations.store import Store
 from pipeline.engines import DuckDBEngine
 from pipeline.extract import Extraction
 from pipeline.files import private_folder
+from pipeline.job import Asked, Job, Progress
 from pipeline.lease import Held, hold
 from pipeline.privacy import Privacy
 from pipeline.receipt import BudgetLeft, Receipt, outcome_of
 from pipeline.sources import OpenSource, open_source, selected
 from pipeline.statements import SQL, statement
-from pipeline.sync import Asked, Job, Progress, sync_stream
+from pipeline.sync import sync_stream
+from schemas import evaluagent, voki
 from schemas.errors import ConfigError, EvalsyncError
-from schemas.voki import EVALUATIONS
 
 log = structlog.get_logger()
 
 WATCH_EVERY = 5.0  # seconds between two looks at the budgets, for those who watch
-TABLES = (EVALUATIONS,)  # of the lake, also those that this run does not touch
+TABLES = (  # of the lake, also those that this run does not touch
+    *(voki.EVALUATIONS, voki.CALLS, voki.DEPARTMENTS, voki.USERS),
+    *(evaluagent.QUALITY_EVALUATIONS, evaluagent.QUALITY_CONTACTS, evaluagent.AGENTS),
+    *(evaluagent.GROUPS, evaluagent.ROLES, evaluagent.CONVERSATIONS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +171,7 @@ async def apply_settings(store: Store, config: Config) -> None:
 
 def privacy_of(config: Config) -> Privacy:
     wanted = config.privacy
-    rules = {"customer_name": wanted.customer_name, "comment": wanted.comment}
-    return Privacy(rules, wanted.pseudonym_key or Privacy().key)
+    return Privacy(wanted.rules, wanted.pseudonym_key or Privacy().key)
 
 
 async def budget_left(source: OpenSource) -> list[BudgetLeft]:
@@ -190,6 +194,7 @@ def _job(held: Held, request: Request, source: OpenSource, stream: Stream, progr
             page_size=source.account.page_size,
             privacy=privacy_of(held.config),
             max_share=held.config.quarantine.max_share,
+            now=held.clock.now,
         ),
         store=held.store,
         clock=held.clock,
@@ -199,5 +204,5 @@ def _job(held: Held, request: Request, source: OpenSource, stream: Stream, progr
         asked=request.asked,
         stop=held.stop,
         progress=progress,
-        requests=source.client.requests.total,
+        requests=lambda: sum(source.client.requests[group] for group in (stream.group, *stream.besides)),
     )

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -15,23 +14,18 @@ from connectors.budget import Budget
 from connectors.clock import Clock
 from connectors.http import Ceiling, HttpClient
 from connectors.registry import SOURCES
-from connectors.simulator.files import load_file
-from connectors.simulator.server import serve
-from connectors.simulator.world import World
-from connectors.simulator.year import generate
 from connectors.source import Account, Limit, Stream
-from pipeline.config import Config, Source, VokiSource
+from pipeline.config import Config, EvaluagentSource, Source
 from pipeline.folders import Folders
+from pipeline.simulators import simulated
 from schemas.errors import ConfigError
-
-SIMULATOR_TOKEN = "built-in"  # noqa: S105 - opens nothing but the simulator of this very run
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSource:
     """A source that can be asked."""
 
-    config: VokiSource
+    config: Source
     account: Account
     streams: tuple[Stream, ...]
     client: HttpClient
@@ -47,22 +41,19 @@ async def open_source(
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[OpenSource]:
     """Open one source; its simulator lives as long as it."""
-    if not isinstance(source, VokiSource):
-        raise ConfigError(f"source {source.name}: this version syncs Voki only")
     if source.simulator is None:
         async with _open(source, account_of(source), folders, clock, ceiling, stop) as one:
             yield one
         return
-    world = _world(source)
-    async with serve(world, tokens={SIMULATOR_TOKEN: world.tenant}) as simulator:
-        account = _account(source, simulator.base_url, {"token": SecretStr(SIMULATOR_TOKEN)})
+    async with simulated(source) as (base_url, credentials):
+        account = _account(source, base_url, credentials)
         async with _open(source, account, folders, clock, ceiling, stop) as one:
             yield one
 
 
 @asynccontextmanager
 async def _open(
-    source: VokiSource,
+    source: Source,
     account: Account,
     folders: Folders,
     clock: Clock,
@@ -101,16 +92,16 @@ def selected(config: Config, names: tuple[str, ...]) -> list[Source]:
 
 def account_of(source: Source) -> Account:
     """Who we are at a source; of one with a simulator, all but its address of the moment."""
-    if not isinstance(source, VokiSource):
-        raise ConfigError(f"source {source.name}: this version syncs Voki only")
-    return _account(source, source.base_url or "", _credentials(source))
+    region = getattr(source, "region", None)
+    base_url = SOURCES[source.system].regions[region] if region else source.base_url
+    return _account(source, base_url or "", _credentials(source))
 
 
 def streams_of(account: Account) -> tuple[Stream, ...]:
     return SOURCES[account.system].streams(account)
 
 
-def _account(source: VokiSource, base_url: str, credentials: dict[str, SecretStr]) -> Account:
+def _account(source: Source, base_url: str, credentials: dict[str, SecretStr]) -> Account:
     return Account(
         name=source.name,
         system=source.system,
@@ -121,39 +112,39 @@ def _account(source: VokiSource, base_url: str, credentials: dict[str, SecretStr
         page_size=source.page_size,
         limit=Limit(source.budget.per_minute, source.budget.per_day),
         assume=source.assume.model_dump(),
+        options=_options(source),
     )
 
 
-def _credentials(source: VokiSource) -> dict[str, SecretStr]:
-    auth = source.auth
-    if auth is None:
+def _options(source: Source) -> dict[str, object]:
+    if not isinstance(source, EvaluagentSource):
         return {}
-    named = {"token": auth.token, "email": auth.email, "password": auth.password}
+    return {
+        "mode": source.auth.mode if source.auth else "basic",
+        "integrations": source.integrations,
+        "details": source.details,
+    }
+
+
+def _credentials(source: Source) -> dict[str, SecretStr]:
+    """The secrets of `auth`, by name; an e-mail is one too."""
+    given = dict(source.auth or {})
     return {
         name: value if isinstance(value, SecretStr) else SecretStr(value)
-        for name, value in named.items()
-        if value is not None
+        for name, value in given.items()
+        if value is not None and name != "mode"
     }
 
 
 def budget_key(source: Source, account: Account) -> str:
-    """Names the credential without being it: two sources on one credential share its budget."""
+    """Names the credential without being it: two sources on one credential share its budget.
+
+    At evaluagent the key's id is the credential: its secret may be renewed, its budget stays.
+    """
     if source.simulator is not None:
         return f"simulator:{source.name}"
-    parts = [account.system, account.base_url, account.tenant]
-    parts += [secret.get_secret_value() for secret in account.credentials.values()]
+    secrets = {name: secret for name, secret in account.credentials.items() if name != "secret_key"}
+    tenant = "" if account.system == "evaluagent" else account.tenant
+    parts = [account.system, account.base_url, tenant]
+    parts += [secret.get_secret_value() for secret in secrets.values()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _world(source: VokiSource) -> World:
-    spec = source.simulator
-    if spec is None:
-        raise ConfigError(f"source {source.name}: has no simulator")
-    if spec.file is None:
-        until = {"until": spec.until} if spec.until else {}
-        return generate(spec.seed, spec.evaluations, tenant=source.tenant, **until)
-    columns: dict[str, str] = {str(name): column for name, column in spec.columns.items()}
-    try:
-        return load_file(Path(spec.file), columns, tenant=source.tenant, until=spec.until)
-    except ValueError as error:
-        raise ConfigError(f"source {source.name}: simulator.file: {error}") from None

@@ -1,73 +1,28 @@
 """One stream, the whole way: passes left open -> a new window -> pages -> load -> proof.
 
-Promises: the watermark moves only with the load of a window that is covered without a gap; what was asked for is
-never asked for again, also after a kill; a window whose figures differ from the source's is searched and read
-again where it differs, in bounded steps, and called unproven if that does not help. Never raises for what is
-wrong with the source: the receipt says it.
+Promises: a window whose figures differ from the source's is searched and read again where it differs, in bounded
+steps, and called unproven if that does not help. Never raises for what is wrong with the source: the receipt says it.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Protocol
+from dataclasses import replace
 
 import structlog
 
-from connectors.clock import Clock
-from connectors.source import EPOCH, Page, Query, SourceTotals, Window
+from connectors.source import EPOCH, Page, SourceTotals, Window
+from connectors.ties import count
 from pipeline import extract, package
-from pipeline.destinations.load import Loaded, Package, Tile
-from pipeline.destinations.store import Store
-from pipeline.extract import Extraction
-from pipeline.normalize import normalize
-from pipeline.package import Pass, Sealed
-from pipeline.receipt import BudgetLeft, StreamReceipt
+from pipeline.job import Job
+from pipeline.package import Pass
+from pipeline.passes import Read, next_id, read_again, read_pass
+from pipeline.receipt import StreamReceipt
 from pipeline.reconcile import Proof, compare, differing
-from pipeline.validate import Judged, newest
 from schemas.errors import BudgetExhausted, EvalsyncError, SourceError
 
 log = structlog.get_logger()
 
-BATCH = 50_000  # rows per load: one MERGE
 SEARCHES = 2  # times that a window is searched for differences before it is called unproven
 SEARCH_REQUESTS = 24  # requests for totals that one search may spend
-
-
-class Progress(Protocol):
-    """Who watches a run: a terminal, a log, nobody."""
-
-    def page(self, source: str, stream: str, records: int, expected: int | None) -> None: ...
-
-    def budget(self, left: Sequence[BudgetLeft]) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What this run was asked to read; by default what is new, and the lookback."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-    full: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One stream of one source in one run."""
-
-    source: str
-    tenant: str
-    run_id: str
-    extraction: Extraction
-    store: Store
-    clock: Clock
-    lookback: timedelta
-    start: datetime | None
-    retention: timedelta | None
-    asked: Asked
-    stop: asyncio.Event
-    progress: Progress
-    requests: Callable[[], int]  # sent so far for this source
 
 
 async def sync_stream(job: Job) -> StreamReceipt:
@@ -110,7 +65,9 @@ async def _begin(job: Job) -> tuple[Pass, Page]:
     """A new window: from the watermark less the lookback (or as asked) to behind the source's clock."""
     oldest = job.start or EPOCH
     watermark = await job.store.watermark(job.source, job.extraction.stream.name)
-    if job.asked.since is not None:
+    if job.extraction.stream.walk == "list":
+        lower = oldest = EPOCH
+    elif job.asked.since is not None:
         lower = job.asked.since
     elif watermark is None or job.asked.full:
         lower = oldest
@@ -118,23 +75,12 @@ async def _begin(job: Job) -> tuple[Pass, Page]:
         lower = max(watermark - job.lookback, oldest)
     lower = job.extraction.stream.floor(lower)
     advances = lower <= (watermark or oldest)
-    return await extract.begin(job.extraction, _pass_id(job), lower, job.asked.until, advances=advances)
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """How far a pass came."""
-
-    loaded: Loaded
-    whole: bool  # the window is covered without a gap
-    comparable: Window  # without what the source may have purged
-    listed: int | None  # rows of that window, where one answer held them all
-    failure: EvalsyncError | None
+    return await extract.begin(job.extraction, next_id(job), lower, job.asked.until, advances=advances)
 
 
 async def _finish(job: Job, one: Pass, first: Page | None, receipt: StreamReceipt) -> StreamReceipt:
     """Bring a pass to its end: what is missing is read, everything is loaded, the window is proven."""
-    read = await _read(job, one, first)
+    read = await read_pass(job, one, first)
     receipt = replace(receipt, loaded=receipt.loaded + read.loaded, window=one.window)
     if read.failure is not None:
         return _ended(job, receipt, read.failure)
@@ -151,89 +97,6 @@ async def _finish(job: Job, one: Pass, first: Page | None, receipt: StreamReceip
     return receipt
 
 
-async def _read(job: Job, one: Pass, first: Page | None) -> Read:
-    """Read what the pass lacks and load all of it, also when the reading ends early."""
-    known = await asyncio.to_thread(package.sealed, one)
-    upto = await job.store.loaded_pages(job.source, job.extraction.stream.name, one.id)
-    batch = [await _reopened(job, page) for page in known if page.number > upto]
-    pages, loaded = list(known), Loaded()
-    failure: EvalsyncError | None = None
-    try:
-        async for page, judged, expected in extract.read(job.extraction, one, known, upto, first, job.stop):
-            pages.append(page)
-            batch.append((page, judged))
-            job.progress.page(job.source, job.extraction.stream.name, page.records, expected)
-            if sum(page.records for page, _ in batch) >= BATCH:
-                loaded += await _load(job, one, batch, watermark=None)
-                batch = []
-    except EvalsyncError as error:
-        failure = error
-    whole = not package.gaps(one, pages)
-    watermark = one.window.upper if whole and one.advances else None
-    if batch or watermark:
-        loaded += await _load(job, one, batch, watermark)
-    window = one.window
-    if job.retention:  # an hour less: purging goes on while we compare
-        seen_at = max((page.observed_at for page in pages), default=window.upper)
-        kept = job.extraction.stream.floor(seen_at - job.retention + timedelta(hours=1))
-        window = Window(max(window.lower, kept), window.upper)
-    listed = _within(window, batch) if len(pages) == 1 and pages[0].complete and batch else None
-    return Read(loaded, whole, window, listed, failure)
-
-
-async def _reopened(job: Job, page: Sealed) -> tuple[Sealed, Judged]:
-    return page, await asyncio.to_thread(extract.reopen, job.extraction, page)
-
-
-def _within(window: Window, batch: Sequence[tuple[Sealed, Judged]]) -> int:
-    """Distinct keys of the window among these pages."""
-    keys = {
-        key
-        for _, judged in batch
-        for key, one in judged.outcomes
-        if one.moment is not None and window.holds(one.moment)
-    }
-    return len(keys)
-
-
-async def _load(
-    job: Job, one: Pass, batch: Sequence[tuple[Sealed, Judged]], watermark: datetime | None
-) -> Loaded:
-    stream = job.extraction.stream
-    validated = await asyncio.to_thread(newest, [judged for _, judged in batch])
-    table = await asyncio.to_thread(normalize, stream.contract, validated.valid, job.extraction.privacy)
-    last = await job.store.loaded_pages(job.source, stream.name, one.id)
-    newest_answer = max((page.observed_at for page, _ in batch), default=one.window.upper)
-    loaded = await job.store.load(
-        Package(
-            source=job.source,
-            tenant=job.tenant,
-            stream=stream.name,
-            contract=stream.contract,
-            pass_id=one.id,
-            run_id=job.run_id,
-            first_page=batch[0][0].number if batch else last + 1,
-            last_page=batch[-1][0].number if batch else last + 1,
-            fetched=validated.fetched,
-            duplicates=validated.duplicates,
-            table=table,
-            dead=validated.dead,
-            tiles=[
-                Tile(page.certain.lower, page.certain.upper, page.observed_at)
-                for page, _ in batch
-                if page.certain is not None
-            ],
-            oldest=newest_answer - job.retention if job.retention else EPOCH,
-            watermark=watermark,
-        ),
-        job.clock.now(),
-    )
-    log.info(
-        "package_loaded", source=job.source, stream=stream.name, rows=validated.fetched, pages=len(batch)
-    )
-    return loaded
-
-
 async def _proven(job: Job, read: Read, receipt: StreamReceipt) -> StreamReceipt:
     """Compare the window with the source; where it differs, search, read again, and compare once more."""
     stream = job.extraction.stream
@@ -244,7 +107,7 @@ async def _proven(job: Job, read: Read, receipt: StreamReceipt) -> StreamReceipt
         if not proof.differences() or hopeless or job.stop.is_set():
             break
         for part in await _differing(job, read.comparable):
-            receipt = replace(receipt, loaded=receipt.loaded + await _read_again(job, part))
+            receipt = replace(receipt, loaded=receipt.loaded + await read_again(job, part))
         proof = await _compare(job, read.comparable, None)
     if receipt.loaded.withheld:
         reason = (
@@ -259,20 +122,27 @@ async def _proven(job: Job, read: Read, receipt: StreamReceipt) -> StreamReceipt
 
 async def _compare(job: Job, window: Window, listed: int | None) -> Proof:
     extraction = job.extraction
-    if listed is None:
-        listed = (await extraction.ask(Query(window.lower, window.upper, 1))).total
-    totals = await _totals(job, window)
+    if listed is None and extraction.stream.totals:
+        listed = await count(extraction.stream, extraction.ask, window)
+    totals = await _totals(job, window, listed)
     loaded = await job.store.figures(job.source, job.tenant, extraction.stream, window)
-    return compare(window, totals, listed, loaded, job.clock.now())
+    beside = listed if extraction.stream.totals else None
+    return compare(window, totals, beside, loaded, job.clock.now())
 
 
-async def _totals(job: Job, window: Window) -> SourceTotals:
-    stream = job.extraction.stream
-    return await stream.totals(job.extraction.client, window) if stream.totals else SourceTotals(None, {})
+async def _totals(job: Job, window: Window, listed: int | None = None) -> SourceTotals:
+    """The source's figures of a window: of its totals endpoint, or else the list's own count."""
+    stream, extraction = job.extraction.stream, job.extraction
+    if stream.totals:
+        return await stream.totals(extraction.client, window)
+    total = await count(stream, extraction.ask, window) if listed is None else listed
+    return SourceTotals(total, {} if total is None else {"total": total})
 
 
 async def _differing(job: Job, window: Window) -> list[Window]:
     stream = job.extraction.stream
+    if stream.walk == "list":
+        return [window]
     return await differing(
         window,
         stream.unit,
@@ -281,18 +151,3 @@ async def _differing(job: Job, window: Window) -> list[Window]:
         lambda part: job.store.figures(job.source, job.tenant, stream, part),
         SEARCH_REQUESTS,
     )
-
-
-async def _read_again(job: Job, part: Window) -> Loaded:
-    """Read a part of a window in a pass of its own."""
-    one = await asyncio.to_thread(package.start, job.extraction.folder, _pass_id(job), part, advances=False)
-    read = await _read(job, one, None)
-    if read.failure is not None:
-        raise read.failure
-    if read.whole:  # else it was stopped: the next run goes on with it
-        await asyncio.to_thread(package.finish, one)
-    return read.loaded
-
-
-def _pass_id(job: Job) -> str:
-    return f"{job.run_id}-{sum(1 for _ in job.extraction.folder.glob(f'{job.run_id}-*')) + 1}"

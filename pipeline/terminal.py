@@ -14,10 +14,10 @@ from rich.table import Column, Table
 
 from pipeline.check import Finding
 from pipeline.destinations.warehouse import connect, rows
+from pipeline.job import Progress as Watcher
 from pipeline.plan import Planned
 from pipeline.receipt import BudgetLeft, Receipt, StreamReceipt
 from pipeline.statements import statement
-from pipeline.sync import Progress as Watcher
 
 log = structlog.get_logger()
 

@@ -104,7 +104,8 @@ def _judge(
 ) -> Valid | DeadLetter:
     try:
         model = stream.contract.record.model_validate(record)
-        return Valid(model, observed_at, getattr(model, stream.contract.cursor))
+        cursor = stream.contract.cursor
+        return Valid(model, observed_at, getattr(model, cursor) if cursor else place)
     except ValidationError as error:
         reason, pointer = _first(error)
         raw = json.dumps(privacy.mask(record), ensure_ascii=True)

@@ -1,10 +1,11 @@
 """What a table promises: its record, its columns, its key, its place in time. Data only.
 
-One `TableContract` serves normalize (wire record -> Arrow row), load (merge by key) and the lake (one schema
+One `TableContract` serves normalize (wire record -> Arrow row), load (rows merged by key) and the lake (one schema
 for every Parquet file). Adding a stream is adding one of these, an entry in the connector's streams.py and
 a migration.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,6 +14,9 @@ from pydantic import BaseModel
 # Columns that every core table has beside those of its contract, in this order.
 OWNER_COLUMNS = ("source", "tenant")
 LOAD_COLUMNS = ("_first_loaded_at", "_loaded_at", "_observed_at", "_run_id", "_deleted_at")
+# The source's clock when it last gave the row, changed or not. In the warehouse only: a Parquet file that would
+# change with every look at its rows could never be linked from the snapshot before.
+CHECKED_COLUMN = "_checked_at"
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 
@@ -22,7 +26,24 @@ class TableContract:
     record: type[BaseModel]  # wire record -> typed record; unknown fields are kept
     columns: pa.Schema  # the columns of the contract, in order, `extra` last
     key: str  # unique within (source, tenant)
-    cursor: str  # the column whose month a row belongs to
+    cursor: str | None  # the column whose month a row belongs to; None: a list without a place in time
     wire_key: str  # the key's name on the wire
-    wire_cursor: str  # the cursor's name on the wire
+    wire_cursor: str | None = None  # the cursor's name on the wire
     personal: tuple[str, ...] = ()  # columns of personal data, named as on the wire: subject to `privacy`
+    figures: str = "total"  # sql/reconcile/<figures>.sql: what is compared with the source's totals
+    child: "ChildContract | None" = None  # rows that come inside of this table's records
+
+
+@dataclass(frozen=True, slots=True)
+class ChildContract:
+    """A table filled from the records of another: its rows live and end with them."""
+
+    contract: TableContract
+    parent: str  # the column that holds the parent's key
+    rows: Callable[[BaseModel], Sequence[BaseModel]]  # a parent's record -> its rows here
+
+
+def columns(*fields: tuple[str, pa.DataType], required: tuple[str, ...]) -> pa.Schema:
+    """A contract's columns: (name, type) pairs, those in `required` never null, and `extra` at the end."""
+    named = [pa.field(name, kind, nullable=name not in required) for name, kind in fields]
+    return pa.schema([*named, pa.field("extra", pa.string())])

@@ -1,62 +1,25 @@
-"""Voki's records as the warehouse keeps them. Source of the rules: the vendor's page on evaluations.
+"""Voki's records as the warehouse keeps them. Source of the rules: the vendor's pages on evaluations, calls,
+departments and users.
 
 Promises that a record which breaks the contract is refused with the field named, never repaired by guess:
-a rating is an integer from 1 to 5, an id is text (the documentation's own ids are no UUIDs), a time without
-zone is UTC, as the API documents all its times.
+a rating is an integer from 1 to 5, an id is text (the documentation's own ids are no UUIDs). Where the stored
+documentation ends, a field may be missing.
 """
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import pyarrow as pa
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
-from schemas.contract import TIMESTAMP, TableContract
-
-
-def _text_id(value: Any) -> Any:
-    """An id that comes as a JSON integer is the text of it."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+from schemas.contract import TIMESTAMP, TableContract, columns
+from schemas.fields import Id, Record, Reference, Text, Time, Whole
 
 
-def parse_time(value: Any) -> Any:
-    """ISO 8601 text -> aware UTC datetime; anything else is left for the model to refuse."""
-    if not isinstance(value, str) or len(value) < len("2026-01-01T00:00:00"):
-        return value
-    try:
-        time = datetime.fromisoformat(value)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return value
-
-
-def _storable(value: datetime) -> datetime:
-    if not datetime(1970, 1, 1, tzinfo=UTC) <= value < datetime(9000, 1, 1, tzinfo=UTC):
-        raise ValueError("time is out of range")
-    return value
-
-
-def _unicode(value: str) -> str:
-    """A lone surrogate is valid JSON and no text: nothing could store it."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("text has a lone surrogate, which no file can hold") from None
-    return value
-
-
-Text = Annotated[str, AfterValidator(_unicode)]
-Id = Annotated[Text, BeforeValidator(_text_id), Field(min_length=1)]
-Time = Annotated[AwareDatetime, BeforeValidator(parse_time), AfterValidator(_storable)]
-
-
-class Evaluation(BaseModel):
+class Evaluation(Record):
     """One customer rating of one call."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-
     evaluation_id: Id = Field(alias="id")
-    call_id: Annotated[Text, BeforeValidator(_text_id)] | None = None
+    call_id: Reference | None = None
     rating: int = Field(ge=1, le=5)
     comment: Text | None = None
     customer_name: Text | None = None
@@ -70,26 +33,143 @@ class Evaluation(BaseModel):
         return bool(self.comment)
 
 
+class Call(Record):
+    """One call, rated or not. `duration` and `wait_time` are seconds."""
+
+    call_id: Id = Field(alias="id")
+    status: Text
+    department_id: Reference | None = None
+    department_name: Text | None = None
+    agent_id: Reference | None = Field(default=None, alias="user_id")
+    agent_name: Text | None = Field(default=None, alias="user_name")
+    customer_name: Text | None = None
+    customer_email: Text | None = None
+    customer_phone: Text | None = None
+    duration: Whole | None = None
+    wait_time: Whole | None = None
+    started_at: Time | None = None
+    completed_at: Time | None = None
+    created_at: Time = Field(alias="inserted_at")
+
+
+class Department(Record):
+    """`max_wait_time` is in seconds."""
+
+    department_id: Id = Field(alias="id")
+    name: Text
+    identifier: Text | None = None
+    description: Text | None = None
+    active: bool | None = None
+    sector_id: Reference | None = None
+    max_queue_size: Whole | None = None
+    max_wait_time: Whole | None = None
+    user_count: Whole | None = None
+    created_at: Time | None = Field(default=None, alias="inserted_at")
+    updated_at: Time | None = None
+
+
+class User(Record):
+    user_id: Id = Field(alias="id")
+    name: Text
+    email: Text | None = None
+    role: Text | None = None
+    active: bool | None = None
+    avatar_url: Text | None = None
+    mfa_enabled: bool | None = None
+    locale: Text | None = None
+    created_at: Annotated[Time | None, Field(alias="inserted_at")] = None
+    updated_at: Time | None = None
+
+
 EVALUATIONS = TableContract(
     table="evaluations",
     record=Evaluation,
-    columns=pa.schema(
-        [
-            pa.field("evaluation_id", pa.string(), nullable=False),
-            pa.field("call_id", pa.string()),
-            pa.field("rating", pa.int8(), nullable=False),
-            pa.field("comment", pa.string()),
-            pa.field("has_comment", pa.bool_(), nullable=False),
-            pa.field("customer_name", pa.string()),
-            pa.field("agent_name", pa.string()),
-            pa.field("department_name", pa.string()),
-            pa.field("created_at", TIMESTAMP, nullable=False),
-            pa.field("extra", pa.string()),
-        ]
+    columns=columns(
+        ("evaluation_id", pa.string()),
+        ("call_id", pa.string()),
+        ("rating", pa.int8()),
+        ("comment", pa.string()),
+        ("has_comment", pa.bool_()),
+        ("customer_name", pa.string()),
+        ("agent_name", pa.string()),
+        ("department_name", pa.string()),
+        ("created_at", TIMESTAMP),
+        required=("evaluation_id", "rating", "has_comment", "created_at"),
     ),
     key="evaluation_id",
     cursor="created_at",
     wire_key="id",
     wire_cursor="inserted_at",
     personal=("comment", "customer_name"),
+    figures="evaluations",
+)
+
+CALLS = TableContract(
+    table="calls",
+    record=Call,
+    columns=columns(
+        ("call_id", pa.string()),
+        ("status", pa.string()),
+        ("department_id", pa.string()),
+        ("department_name", pa.string()),
+        ("agent_id", pa.string()),
+        ("agent_name", pa.string()),
+        ("customer_name", pa.string()),
+        ("customer_email", pa.string()),
+        ("customer_phone", pa.string()),
+        ("duration", pa.int32()),
+        ("wait_time", pa.int32()),
+        ("started_at", TIMESTAMP),
+        ("completed_at", TIMESTAMP),
+        ("created_at", TIMESTAMP),
+        required=("call_id", "status", "created_at"),
+    ),
+    key="call_id",
+    cursor="created_at",
+    wire_key="id",
+    wire_cursor="inserted_at",
+    personal=("customer_name", "customer_email", "customer_phone"),
+)
+
+DEPARTMENTS = TableContract(
+    table="departments",
+    record=Department,
+    columns=columns(
+        ("department_id", pa.string()),
+        ("name", pa.string()),
+        ("identifier", pa.string()),
+        ("description", pa.string()),
+        ("active", pa.bool_()),
+        ("sector_id", pa.string()),
+        ("max_queue_size", pa.int32()),
+        ("max_wait_time", pa.int32()),
+        ("user_count", pa.int32()),
+        ("created_at", TIMESTAMP),
+        ("updated_at", TIMESTAMP),
+        required=("department_id", "name"),
+    ),
+    key="department_id",
+    cursor=None,
+    wire_key="id",
+)
+
+USERS = TableContract(
+    table="voki_users",
+    record=User,
+    columns=columns(
+        ("user_id", pa.string()),
+        ("name", pa.string()),
+        ("email", pa.string()),
+        ("role", pa.string()),
+        ("active", pa.bool_()),
+        ("avatar_url", pa.string()),
+        ("mfa_enabled", pa.bool_()),
+        ("locale", pa.string()),
+        ("created_at", TIMESTAMP),
+        ("updated_at", TIMESTAMP),
+        required=("user_id", "name"),
+    ),
+    key="user_id",
+    cursor=None,
+    wire_key="id",
 )

@@ -31,7 +31,8 @@ from pipeline.lease import hold
 from pipeline.receipt import StreamReceipt
 from pipeline.run import Request, Unwatched, _job, run
 from pipeline.sources import open_source
-from pipeline.sync import Asked, sync_stream
+from pipeline.job import Asked
+from pipeline.sync import sync_stream
 
 TOKEN = "secret"
 TOKENS = {TOKEN: "demo"}

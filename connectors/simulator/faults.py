@@ -23,10 +23,18 @@ _BLOCK = 1024 * 1024
 _NEVER = 24 * 3600.0
 
 
-async def instead(fault: Fault, now: datetime) -> Answer | None:
-    """The answer that a fault gives in place of the true one, if it is of that sort."""
+def error_body(status: int) -> Any:
+    """Voki's body of an error."""
+    if status == 422:
+        return {"errors": {"date_from": ["is invalid"]}}
+    return {"errors": {"detail": HTTPStatus(status).phrase}}
+
+
+async def instead(fault: Fault, now: datetime, error: Callable[[int], Any] = error_body) -> Answer | None:
+    """The answer that a fault gives in place of the true one, if it is of that sort; `error` makes its body."""
     if isinstance(fault.kind, int):
-        return _status(fault.kind, fault, now)
+        payload = error(fault.kind) if fault.payload is None else fault.payload
+        return Answer(fault.kind, payload, retry_after(fault.retry_after, fault.wait, now))
     if fault.kind == "html":
         return Answer(200, HTML, {"Content-Type": "text/html; charset=utf-8"})
     if fault.kind == "bomb":
@@ -100,14 +108,6 @@ def bomb() -> bytes:
     end = packer.compress(tail) + packer.flush()
     magic = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
     return magic + begin + block * (BOMB_BYTES // _BLOCK) + end + struct.pack("<II", checksum, size % 2**32)
-
-
-def _status(status: int, fault: Fault, now: datetime) -> Answer:
-    body: Any = {"errors": {"detail": HTTPStatus(status).phrase}}
-    if status == 422:
-        body = {"errors": {"date_from": ["is invalid"]}}
-    headers = retry_after(fault.retry_after, fault.wait, now)
-    return Answer(status, body if fault.payload is None else fault.payload, headers)
 
 
 def _half(body: dict[str, Any]) -> Any:

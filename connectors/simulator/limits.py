@@ -35,10 +35,21 @@ class Windows:
         taken.append(now)
         return None
 
+    def left(self, caller: Hashable, limit: Limit, window: Literal["rolling", "fixed"]) -> int:
+        """How many more would be let through now."""
+        span, most = limit
+        inside = _inside(self._taken.get(caller, deque()), self._steady(), span, window)
+        return max(0, (most or 0) - len(inside))
+
 
 def _wait(taken: deque[float], now: float, span: float, most: int, window: str) -> float:
-    start = now - now % span if window == "fixed" else now - span
-    inside = [at for at in taken if (at >= start if window == "fixed" else at > start)]
+    inside = _inside(taken, now, span, window)
     if len(inside) < most:
         return 0.0
-    return start + span - now if window == "fixed" else inside[-most] + span - now
+    return span - now % span if window == "fixed" else inside[-most] + span - now
+
+
+def _inside(taken: deque[float], now: float, span: float, window: str) -> list[float]:
+    if window == "fixed":
+        return [at for at in taken if at >= now - now % span]
+    return [at for at in taken if at > now - span]

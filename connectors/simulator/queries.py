@@ -1,63 +1,83 @@
-"""GET /evaluations and /evaluations/stats as functions of a table, a query and the switches. No I/O.
+"""The lists and the figures as functions of a world, a query and the switches. No I/O.
 
-Paging, filters and figures as documented; the rest as the switches say. A page is two bisections and
-a slice; only sorting by another field than time, and stats of one department or user, look at rows.
+Filters and figures as documented; what a page is stands in pages.py. One filter of a list costs two
+bisections; a second one, a search, and figures of one department or user look at the rows.
 """
 
-import random
-from bisect import bisect_left
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import groupby
-from typing import Any
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from connectors.simulator.clock import EPOCH, SECOND, read_time, seconds
+from connectors.simulator.calls import FILTERS, PAST_THE_CUT
+from connectors.simulator.dates import bounds
+from connectors.simulator.office import FOUNDED, name_id, user_row
+from connectors.simulator.pages import Query, Shape, asked, listed, number, shown
 from connectors.simulator.switches import Switches
+from connectors.simulator.table import Label, Table, Wire
+from connectors.simulator.tokens import Account, User
 from connectors.simulator.wire import Answer, Refused, data, detail, invalid
-from connectors.simulator.world import Key, Label, Wire, World, edge
+from connectors.simulator.world import World, labels
 
-ONE_DAY = timedelta(days=1)
-Query = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """The page as the server understood it."""
-
-    page: int
-    size: int
-    shown_size: int
-    sort_by: str
-    descending: bool
+USERS_MOST = 100  # DOC
+LABELS: tuple[Label, ...] = ("all", 1, 2, 3, 4, 5, "commented", "empty")
 
 
 def evaluations(world: World, query: Query, switches: Switches, turn: int) -> Answer:
-    """One page. `turn` seeds the order of ties where they are shuffled anew per request."""
-    paging = _paging(query, switches)
-    rating: Label = _number(query, "rating", 0, 1, switches) if "rating" in query else "all"
-    keys, low, high = world.span(*bounds(query, switches), rating)
-    total = high - low
-    pages = -(-total // paging.size) or switches.empty_total_pages
-    page = paging.page
-    if page > max(pages, 1):
-        page = _past_end(page, pages, switches)
-    if paging.sort_by != "inserted_at":
-        keys = sorted(keys[low:high], key=lambda key: _sortable(world.row(key).get(paging.sort_by)))
-        low, high = 0, total
-    first, last = (page - 1) * paging.size, min(page * paging.size, total)
-    chosen: list[Key] = []
-    if first < last:
-        chosen = _cut(keys, (low, high), (first, last), paging, ties_as=switches.tie_order, turn=turn)
+    shape = _evaluations(switches)
+    paging = asked(query, shape, switches)
+    rating: Label = number(query, "rating", 0, 1, switches) if "rating" in query else "all"
+    return listed(world, world.span(*bounds(query, switches), rating), paging, shape, switches, turn)
 
-    meta = {
-        "current_page": page,
-        "page_size": paging.shown_size,
-        "total_pages": pages,
-        "total_count": total,
-    }
-    return Answer(200, {"data": [shown(world.row(key), switches) for key in chosen], "meta": meta})
+
+def calls(world: World, query: Query, switches: Switches, turn: int) -> Answer:
+    shape, table = _calls(switches), world.calls
+    paging = asked(query, shape, switches)
+    wanted = [(name, query[name]) for name in FILTERS if name in query]
+    keys, low, high = table.span(*bounds(query, switches), wanted[0] if wanted else "all")
+    if len(wanted) > 1 or "search" in query:
+        rows = ((key, table.row(key)) for key in keys[low:high])
+        keys = [
+            key
+            for key, row in rows
+            if all(row.get(name) == value for name, value in wanted)
+            and _holds(row, query, "customer_name", "customer_email")
+        ]
+        low, high = 0, len(keys)
+    return listed(table, (keys, low, high), paging, shape, switches, turn)
+
+
+def departments(world: World, query: Query, switches: Switches, turn: int) -> Answer:
+    shape = _departments(switches)
+    return _few(world.departments, lambda _row: True, query, shape, switches, turn)
+
+
+def users(world: World, query: Query, switches: Switches, turn: int) -> Answer:
+    if query.get("active", "true") not in ("true", "false"):
+        raise Refused(invalid("active", "is invalid"))
+
+    def wanted(row: Wire) -> bool:
+        return (
+            ("role" not in query or row.get("role") == query["role"])
+            and ("active" not in query or row.get("active") is (query["active"] == "true"))
+            and _holds(row, query, "name", "email")
+        )
+
+    return _few(world.users, wanted, query, _users(switches), switches, turn)
+
+
+def one(world: World, name: str, row_id: str, switches: Switches) -> Answer:
+    """One row of an endpoint's collection. DERIVED: it looks as it does in the list."""
+    table, shape = COLLECTIONS[name]
+    row = table(world).find(row_id)
+    return data(shown(row, shape(switches), switches)) if row else detail(404, "Not Found")
+
+
+def me(account: Account, switches: Switches) -> Answer:
+    """Whose token it is: the user who signed in, or the integration that a fixed token was made for."""
+    user = account.user or User(f"{account.key}@integration.example", "", account.tenant, account.role)
+    row = user_row(account.key, user.name, user.email, user.role, FOUNDED)
+    return data(shown(row, _users(switches), switches))
 
 
 def stats(world: World, query: Query, switches: Switches, now: datetime) -> Answer:
@@ -90,134 +110,76 @@ def stats(world: World, query: Query, switches: Switches, now: datetime) -> Answ
     )
 
 
-def shown(row: Wire, switches: Switches) -> Wire:
-    """The row as it goes over the wire."""
-    at = row.get("inserted_at")
-    if switches.naive_times and isinstance(at, str):
-        return row | {"inserted_at": at.removesuffix("Z")}
-    return row
+# -- the shapes of the collections -----------------------------------------------------------------
 
 
-def bounds(query: Query, switches: Switches) -> tuple[int | None, int | None]:
-    """date_from and date_to as [lower, upper) in unix seconds, under the reading of the switches."""
-    return (
-        _bound(query, "date_from", switches, starts=switches.date_from == "inclusive"),
-        _bound(query, "date_to", switches, starts=switches.date_to == "exclusive"),
-    )
+def _evaluations(switches: Switches) -> Shape:
+    return Shape(switches.sortable, switches.max_page_size)
 
 
-def _bound(query: Query, name: str, switches: Switches, *, starts: bool) -> int | None:
-    """The first second at (`starts`) or after the date or time given."""
-    try:
-        given = read_time(query[name])
-        if isinstance(given, datetime) and switches.date_unit == "second":
-            return -((EPOCH - given) // SECOND) if starts else seconds(given) + 1
-        zone = ZoneInfo(switches.day_zone)
-        day = given.astimezone(zone).date() if isinstance(given, datetime) else given
-        if name == "date_to" and switches.date_unit == "second" and switches.date_only_to == "midnight":
-            return _midnight(day, zone) + (0 if starts else 1)
-        return _midnight(day if starts else day + ONE_DAY, zone)
-    except KeyError:
-        return None
-    except (ValueError, OverflowError):
-        if switches.bad_date == "ignore":
-            return None
-        raise Refused(invalid(name, "is invalid")) from None
+def _calls(switches: Switches) -> Shape:
+    hidden = PAST_THE_CUT if switches.call_fields == "visible" else frozenset[str]()
+    sortable = frozenset({"inserted_at", "started_at", "completed_at"})
+    return Shape(sortable, switches.calls_max_page_size, hidden=hidden)
 
 
-def _midnight(day: date, zone: ZoneInfo) -> int:
-    return seconds(datetime(day.year, day.month, day.day, tzinfo=zone))
+def _departments(switches: Switches) -> Shape:
+    sortable = frozenset({"name", "inserted_at"})
+    return Shape(sortable, switches.departments_max_page_size, sort_by="name", sort_order="asc")
 
 
-def _paging(query: Query, switches: Switches) -> Paging:
-    page = _number(query, "page", 1, 1, switches)
-    size = asked = _number(query, "page_size", 20, 1, switches)
-    if switches.max_page_size is not None and asked > switches.max_page_size:
-        if switches.over_max == "422":
-            raise Refused(invalid("page_size", f"must be less than or equal to {switches.max_page_size}"))
-        size = switches.max_page_size
-    sort_by, order = query.get("sort_by", "inserted_at"), query.get("sort_order", "desc")
-    if sort_by not in switches.sortable or order not in ("asc", "desc"):
-        if switches.bad_sort == "422":
-            raise Refused(invalid("sort_by" if order in ("asc", "desc") else "sort_order", "is invalid"))
-        sort_by, order = "inserted_at", order if order == "asc" else "desc"
-    return Paging(page, size, size if switches.meta_page_size == "used" else asked, sort_by, order == "desc")
+def _users(_switches: Switches) -> Shape:
+    sortable = frozenset({"name", "email", "role", "inserted_at"})  # DOC
+    return Shape(sortable, USERS_MOST, sort_by="name", sort_order="asc")
 
 
-def _number(query: Query, name: str, default: int, least: int, switches: Switches) -> int:
-    text = query.get(name)
-    if text is None:
-        return default
-    if text.isascii() and text.isdecimal() and len(text) < 19 and int(text) >= least:
-        return int(text)
-    if name != "rating" and switches.bad_page == "first":
-        return default
-    raise Refused(invalid(name, "is invalid"))
+COLLECTIONS: dict[str, tuple[Callable[[World], Table], Callable[[Switches], Shape]]] = {
+    "one": (lambda world: world, _evaluations),
+    "call": (lambda world: world.calls, _calls),
+    "department": (lambda world: world.departments, _departments),
+    "user": (lambda world: world.users, _users),
+}
 
 
-def _past_end(page: int, pages: int, switches: Switches) -> int:
-    if switches.past_end == "404":
-        raise Refused(detail(404, "Not Found"))
-    if switches.past_end == "422":
-        raise Refused(invalid("page", f"must be less than or equal to {pages}"))
-    return max(pages, 1) if switches.past_end == "last" else page
+# -- inside ----------------------------------------------------------------------------------------
 
 
-def _cut(
-    keys: list[Key],
-    within: tuple[int, int],
-    wanted: tuple[int, int],
-    paging: Paging,
-    *,
-    ties_as: str,
+def _few(
+    table: Table,
+    wanted: Callable[[Wire], bool],
+    query: Query,
+    shape: Shape,
+    switches: Switches,
     turn: int,
-) -> list[Key]:
-    """Of the keys within [low, high), the places wanted in the order asked for."""
-    (low, high), (first, last) = within, wanted
-    left, right = (high - last, high - first) if paging.descending else (low + first, low + last)
-    if ties_as == "stable" or paging.sort_by != "inserted_at":
-        chosen = keys[left:right]
-        return chosen[::-1] if paging.descending else chosen
-    # Widen to whole seconds, put every tie in its order, cut again.
-    start = max(low, bisect_left(keys, edge(keys[left][0])))
-    stop = min(high, bisect_left(keys, edge(keys[right - 1][0] + 1)))
-    ties = [list(tie) for _, tie in groupby(keys[start:stop], key=lambda key: key[0])]
-    for tie in ties:
-        if len(tie) > 1 and ties_as == "shuffled":
-            random.Random(turn << 40 ^ tie[0][0]).shuffle(tie)
-        elif ties_as == "by_id_desc":
-            tie.reverse()
-    ordered = [key for tie in (ties[::-1] if paging.descending else ties) for key in tie]
-    skip = stop - right if paging.descending else left - start
-    return ordered[skip : skip + last - first]
+) -> Answer:
+    """A page of a collection that is small enough to look at every row."""
+    paging = asked(query, shape, switches)
+    keys = [key for key in table.span()[0] if wanted(table.row(key))]
+    return listed(table, (keys, 0, len(keys)), paging, shape, switches, turn)
 
 
-def _sortable(value: Any) -> tuple[int, float]:
-    """Numbers in their order, everything else after them, as SQL has nulls last."""
-    return (0, value) if isinstance(value, (int, float)) else (1, 0)
+def _holds(row: Wire, query: Query, *names: str) -> bool:
+    """Whether one of the fields has the text of `search` in it, in capitals or not."""
+    text = query.get("search", "").casefold()
+    return not text or any(text in str(row.get(name) or "").casefold() for name in names)
 
 
-def _counts(world: World, within: tuple[int | None, int | None], query: Query) -> dict[Label, int]:
-    names: tuple[Label, ...] = ("all", 1, 2, 3, 4, 5, "commented", "empty")
-    wanted = [
-        (field, query[name])
-        for name, field in (("department_id", "department_name"), ("user_id", "user_name"))
-        if name in query
-    ]
-    found: dict[Label, int] = {}
-    for label in names:
-        keys, low, high = world.span(*within, label)
-        found[label] = (
-            sum(all(name_id(world.row(key).get(f)) == value for f, value in wanted) for key in keys[low:high])
-            if wanted
-            else high - low
-        )
+def _counts(world: World, within: tuple[int | None, int | None], query: Query) -> Counter[Label]:
+    """Rows per label; an evaluation has the department and user of its call, without one those of its names."""
+    wanted = [(name, query[name]) for name in ("department_id", "user_id") if name in query]
+    if not wanted:
+        spans = ((label, world.span(*within, label)) for label in LABELS)
+        return Counter({label: high - low for label, (_, low, high) in spans})
+    keys, low, high = world.span(*within)
+    found: Counter[Label] = Counter()
+    for row in (world.row(key) for key in keys[low:high]):
+        call = world.calls.find(str(row.get("call_id"))) or {
+            "department_id": name_id(str(row.get("department_name"))),
+            "user_id": name_id(str(row.get("user_name"))),
+        }
+        if all(call.get(name) == value for name, value in wanted):
+            found.update(labels(row))
     return found
-
-
-def name_id(name: object) -> str:
-    """The id of a department or user. Evaluations carry only names, so the name has to be enough."""
-    return f"id-{name}".lower().replace(" ", "-")
 
 
 def _tenths(numerator: int, denominator: int) -> float:

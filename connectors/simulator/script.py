@@ -1,6 +1,6 @@
 """What happens between two requests: changes of the table, faults, latency. Seeded, so that it happens again.
 
-A mutation is called before each list request is answered and after it arrived; a fault strikes the
+A mutation is called before each request for a list of evaluations is answered and after it arrived; a fault strikes the
 requests that it names. Nothing here knows HTTP: how a fault looks on the wire is in faults.py.
 """
 
@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from connectors.simulator.clock import Now, moment, seconds
+from connectors.simulator.evaluagent.world import QualityWorld, micros
 from connectors.simulator.log import Arrival
 from connectors.simulator.switches import RetryAfter
 from connectors.simulator.world import World
@@ -36,7 +37,10 @@ Kind = (
         # the true answer, spoiled
         "short_json",  # half of the rows, no meta: still JSON
         "short_rows",  # half of the rows, meta as it should be
-        "no_meta",
+        "no_meta",  # nor links
+        "no_links",  # evaluagent: meta as it should be
+        "no_included",  # evaluagent
+        "foreign_next",  # evaluagent: links.next leads to the origin of `location`
         "empty_page",  # no rows, meta as it should be
         "null_data",
         "wrong_type",  # data is an object, total_count a text
@@ -52,9 +56,7 @@ class Fault:
     """One fault. Of the matching requests it strikes those named by `at`, `every`, `first`; else all."""
 
     kind: Kind
-    match: str = (
-        ""  # an endpoint's name (list, one, stats, create, rate, login, refresh, logout) or part of a path
-    )
+    match: str = ""  # an endpoint's name (third member of the ROUTES of an application) or part of a path
     at: frozenset[int] = frozenset()  # these, counted from 1
     every: int | None = None
     first: int | None = None
@@ -63,7 +65,7 @@ class Fault:
     wait: float = 2.0  # seconds that Retry-After names
     delay: float = 0.05  # seconds between the pieces of a slow answer
     location: str = "http://127.0.0.1:9/"
-    snapshot: World | None = None
+    snapshot: Any = None  # a world as it was, of the system that is asked
     payload: Any = None  # body of a status fault: JSON value, text or bytes
 
     def strikes(self, n: int) -> bool:
@@ -82,7 +84,9 @@ class Script:
     before: list[Mutation] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     latency: Callable[[], float] | None = None  # seconds to wait before each answer
-    moments: frozenset[str] = frozenset({"list"})  # endpoints before which the table may change
+    moments: frozenset[str] = frozenset(
+        {"list", "evaluations"}
+    )  # endpoints before which the table may change
     seed: int = 0
     _turns: int = 0
     _seen: dict[Fault, int] = field(default_factory=dict)
@@ -124,7 +128,7 @@ class Churn:
     after `turns` requests.
     """
 
-    world: World
+    world: World | QualityWorld
     seed: int
     inside: tuple[datetime, datetime]
     now: Now | None = None
@@ -149,25 +153,37 @@ class Churn:
     def _change(self, turn: int) -> None:
         if self.now:
             for _ in range(self._often(self.inserts)):
-                self.world.insert(self.now(), rating=self._random.randint(1, 5))
+                self._insert(self.now())
         for row_id in self._victims(self._often(self.edits)):
-            self.world.edit(
-                row_id, rating=self._random.randint(1, 5), comment=f"Corrigido na consulta {turn}"
-            )
+            self._edit(row_id, turn)
         late, gone = self._often(self.late_inserts), self._often(self.deletes)
         size = len(self.world)
         for row_id in self._victims(max(late, gone) if self.constant_total else gone):
             self.world.delete(row_id)
         lower, upper = map(seconds, self.inside)
         for _ in range(size - len(self.world) if self.constant_total else late):
-            at = moment(self._random.randrange(lower, upper))
+            self._insert(moment(self._random.randrange(lower, upper)))
+
+    def _insert(self, at: datetime) -> None:
+        if isinstance(self.world, QualityWorld):
+            self.world.publish(at, score=float(self._random.randint(0, 100)))
+        else:
             self.world.insert(at, rating=self._random.randint(1, 5))
+
+    def _edit(self, row_id: str, turn: int) -> None:
+        """Of a quality evaluation what a dispute changes: it keeps its publication date."""
+        if isinstance(self.world, QualityWorld):
+            outcome = self._random.choice(("Pass", "Fail"))
+            self.world.edit(row_id, outcome=outcome, score=float(self._random.randint(0, 100)))
+        else:
+            rating = self._random.randint(1, 5)
+            self.world.edit(row_id, rating=rating, comment=f"Corrigido na consulta {turn}")
 
     def _often(self, mean: float) -> int:
         return int(mean) + (self._random.random() < mean % 1)
 
     def _victims(self, n: int) -> Iterator[str]:
-        lower, upper = map(seconds, self.inside)
+        lower, upper = map(micros if isinstance(self.world, QualityWorld) else seconds, self.inside)
         for _ in range(n):
             keys, low, high = self.world.span(lower, upper)
             if low < high:

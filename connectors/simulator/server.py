@@ -1,23 +1,21 @@
-"""The simulator on a loopback port: inside a running loop, in a thread beside a test, or for a person.
+"""The simulator on a loopback port: Voki under /api, and if wanted evaluagent beside it, under /v1."""
 
-Owns the socket and ends quickly: a request that is being stalled does not hold it up.
-"""
-
-import asyncio
-import signal
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
 from connectors.simulator.clock import Now, Steady, running_from
+from connectors.simulator.evaluagent import application as evaluagent
+from connectors.simulator.evaluagent.keys import Gate as KeyGate
+from connectors.simulator.evaluagent.keys import Key
+from connectors.simulator.evaluagent.switches import ASSUMED
+from connectors.simulator.evaluagent.switches import Switches as QualitySwitches
+from connectors.simulator.evaluagent.world import QualityWorld
 from connectors.simulator.limits import Windows
+from connectors.simulator.listen import in_thread, listening, until_signal
 from connectors.simulator.log import Arrival, Log
 from connectors.simulator.script import Script
 from connectors.simulator.switches import DOCUMENTED, Switches
@@ -32,6 +30,7 @@ class Simulator:
 
     base_url: str
     site: Site
+    quality: evaluagent.Site | None = None  # evaluagent on the same port
 
     @property
     def worlds(self) -> dict[str, World]:
@@ -71,13 +70,18 @@ async def serve(
     steady: Steady = time.monotonic,
     port: int = 0,
     log_file: Path | None = None,
+    quality: QualityWorld | None = None,
+    quality_switches: QualitySwitches = ASSUMED,
+    keys: Iterable[Key] = (Key(),),
 ) -> AsyncIterator[Simulator]:
     """Serve one world or several by tenant on 127.0.0.1. `tokens` are fixed API tokens: token -> tenant.
 
-    Without `now` the calendar starts where the newest world ends and goes on in real time.
+    Without `now` the calendar starts where the newest world ends and goes on in real time. With `quality`
+    both APIs are there, with one calendar, one script and one log; `keys` are those of evaluagent.
     """
     tables = {worlds.tenant: worlds} if isinstance(worlds, World) else dict(worlds)
-    calendar = now or running_from(max(world.until for world in tables.values()), steady)
+    ends = [world.until for world in tables.values()] + ([quality.until] if quality else [])
+    calendar = now or running_from(max(ends), steady)
     log = Log(calendar, steady, log_file)
     site = Site(
         worlds=tables,
@@ -88,68 +92,32 @@ async def serve(
         now=calendar,
         windows=Windows(steady),
     )
-    runner = web.AppRunner(
-        application(site), access_log=None, handler_cancellation=True, shutdown_timeout=0.05
-    )
-    await runner.setup()
+    app, beside = application(site), None
+    if quality:
+        beside = evaluagent.Site(
+            world=quality,
+            gate=KeyGate(keys, calendar, contract=quality.contract),
+            switches=quality_switches,
+            script=site.script,
+            log=log,
+            now=calendar,
+            windows=Windows(steady),
+        )
+        evaluagent.add_routes(app, beside)
     try:
-        listener = web.TCPSite(runner, "127.0.0.1", port)
-        await listener.start()
-        host, bound = runner.addresses[0][:2]
-        yield Simulator(f"http://{host}:{bound}", site)
+        async with listening(app, port) as base_url:
+            yield Simulator(base_url, site, beside)
     finally:
-        await runner.cleanup()
         log.close()
 
 
-@contextmanager
-def serve_in_thread(worlds: World | Mapping[str, World], **options: Any) -> Iterator[Simulator]:
-    """`serve`, with its loop in a thread: for tests that run the product as another process.
-
-    The tables have a lock of their own; the log is copied when it is read.
-    """
-    started: Future[tuple[Simulator, Callable[[], None]]] = Future()
-
-    async def live() -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        async with serve(worlds, **options) as simulator:
-            started.set_result((simulator, lambda: (loop.call_soon_threadsafe(stop.set), None)[1]))
-            await stop.wait()
-
-    def run() -> None:
-        try:
-            asyncio.run(live())
-        except BaseException as error:
-            if started.done():
-                raise
-            started.set_exception(error)
-
-    thread = threading.Thread(target=run, name="simulator", daemon=True)
-    thread.start()
-    simulator, stop = started.result()
-    try:
-        yield simulator
-    finally:
-        stop()
-        thread.join()
+def serve_in_thread(worlds: World | Mapping[str, World], **options: Any) -> AbstractContextManager[Simulator]:
+    """`serve`, with its loop in a thread: for tests that run the product as another process."""
+    return in_thread(serve(worlds, **options))
 
 
 def run_forever(
     worlds: World | Mapping[str, World], *, announce: Callable[[Simulator], None], **options: Any
 ) -> int:
     """Serve until SIGINT or SIGTERM, and give that signal's number. `announce` is called once it listens."""
-
-    async def live() -> int:
-        stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-        def stop(number: int) -> None:
-            if not stopped.done():
-                stopped.set_result(number)
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop, number)
-        async with serve(worlds, **options) as simulator:
-            announce(simulator)
-            return await stopped
-
-    return asyncio.run(live())
+    return until_signal(serve(worlds, **options), announce)

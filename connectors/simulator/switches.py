@@ -25,15 +25,17 @@ RetryAfter = Literal[
 class Switches:
     """One reading of the API. `dataclasses.replace` makes another."""
 
-    # Pages of GET /evaluations. DOC: page from 1, page_size 20, total_pages = ceil.
-    max_page_size: int | None = 100  # users: 100 is DOC; evaluations: UNKNOWN. None: no maximum
+    # Pages. DOC: page from 1, page_size 20, total_pages = ceil. Users have 100 at most (DOC).
+    max_page_size: int | None = 100  # of evaluations. None: no maximum
+    calls_max_page_size: int | None = 100
+    departments_max_page_size: int | None = 100
     over_max: Literal["cap", "422"] = "cap"
     meta_page_size: Literal["used", "asked"] = "used"  # what the meta block says after a silent cap
     past_end: Literal["empty", "404", "422", "last"] = "empty"  # last: the last page again
     empty_total_pages: Literal[0, 1] = 0  # total_pages of an empty list
     bad_page: Literal["422", "first"] = "422"  # page=0, page_size=x
     bad_sort: Literal["422", "ignore"] = "422"
-    sortable: frozenset[str] = frozenset({"inserted_at", "rating"})
+    sortable: frozenset[str] = frozenset({"inserted_at", "rating"})  # of evaluations
     tie_order: Literal["stable", "by_id_desc", "shuffled"] = "stable"  # shuffled: anew on every request
 
     # Dates. The field compared is inserted_at.
@@ -43,7 +45,10 @@ class Switches:
     date_only_to: Literal["end_of_day", "midnight"] = "end_of_day"  # what date_to=2026-02-01 means
     day_zone: str = "UTC"  # where a day begins
     bad_date: Literal["422", "ignore"] = "422"
-    naive_times: bool = False  # inserted_at without its Z; DOC: with
+    naive_times: bool = False  # every time without its Z; DOC: with
+
+    # Calls. DOC shows a call up to customer_phone; what follows there is cut off.
+    call_fields: Literal["full", "visible"] = "full"  # visible: no times, no duration, no wait_time
 
     # Statistics.
     empty_stats: Literal["zeros", "nulls"] = "zeros"  # mean and rate of an empty range
@@ -64,6 +69,7 @@ class Switches:
     mfa: bool = False  # login answers 200 with mfa_required (DOC)
     tenant_header: Literal["required", "optional"] = "required"  # the manual does not mention X-Tenant
     logout: Literal[200, 204] = 200
+    forbidden: Literal[403, 401] = 403  # a role that is too low for an endpoint
 
     # Rate limits. DOC: 5 a minute on /api/auth/*, 30 a minute and IP on public calls, none elsewhere.
     auth_per_minute: int | None = 5

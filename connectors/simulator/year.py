@@ -1,26 +1,24 @@
 """A seeded year of a contact centre: the world behind the shipped config and most tests.
 
-The same (seed, evaluations, until, tenant) give the same rows, always. Departments and agents differ
-in quality, days of the week and hours of the day in São Paulo in load, ratings lean to 4 and 5, about
-two in three have a comment, the others null, nothing, or an empty text.
+The same (seed, evaluations, until, tenant) give the same rows, always, and the seed alone says who works
+there. Departments and agents differ in quality, days of the week and hours of the day in São Paulo in
+load, ratings lean to 4 and 5, about two in three have a comment, the others null, nothing, or an empty
+text. Calls that nobody rated are drawn when somebody asks for calls.
 """
 
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
+from connectors.simulator.calls import unrated
 from connectors.simulator.clock import seconds, stamp
-from connectors.simulator.phrases import (
-    COMMENTS,
-    DEPARTMENTS,
-    ENDINGS,
-    FIRST_NAMES,
-    LAST_NAMES,
-    ODD_COMMENTS,
-)
+from connectors.simulator.office import Plan
+from connectors.simulator.phrases import COMMENTS, ENDINGS, FIRST_NAMES, LAST_NAMES, ODD_COMMENTS
+from connectors.simulator.roster import Person, roster
 from connectors.simulator.world import UNTIL, Wire, World
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -34,6 +32,7 @@ POOR, GOOD = (22, 16, 20, 22, 20), (2, 2, 6, 26, 64)  # shares of the ratings of
 
 @dataclass(frozen=True, slots=True)
 class Agent:
+    person: Person
     name: str
     department: str
     ratings: tuple[float, ...]  # cumulative weights of 1 to 5
@@ -41,25 +40,21 @@ class Agent:
 
 def generate(seed: int, evaluations: int, *, until: datetime = UNTIL, tenant: str = "demo") -> World:
     """A world of exactly so many rows in the year before `until`."""
-    source = random.Random(f"{seed}/{evaluations}/{until.isoformat()}/{tenant}")
-    agents = _agents(source)
+    name = f"{seed}/{evaluations}/{until.isoformat()}/{tenant}"
+    source, people = random.Random(name), roster(seed)
+    agents = [_agent(person) for person in people]
     busy = list(accumulate(source.uniform(0.1, 1.0) for _ in agents))
     crew = source.choices(agents, cum_weights=busy, k=evaluations)
     times = _times(source, evaluations, seconds(until))
     rows = ((at, _row(source, at, agent)) for at, agent in zip(times, crew, strict=True))
-    return World.from_pairs(rows, tenant=tenant, until=until)
+    staff = [agent.person for agent in crew]
+    plan = Plan(people, partial(unrated, name, staff, times, seconds(until)))
+    return World.from_pairs(rows, tenant=tenant, until=until, plan=plan)
 
 
-def _agents(source: random.Random) -> list[Agent]:
-    departments = source.sample(DEPARTMENTS, source.randint(5, 8))
-    mood = {department: source.uniform(-0.15, 0.15) for department in departments}
-    found = []
-    for i in range(source.randint(20, 40)):
-        department = departments[i % len(departments)]
-        skill = min(1.0, max(0.0, source.betavariate(4, 2) + mood[department]))
-        shares = (poor + skill * (good - poor) for poor, good in zip(POOR, GOOD, strict=True))
-        found.append(Agent(_name(source), department, tuple(accumulate(shares))))
-    return found
+def _agent(person: Person) -> Agent:
+    shares = (poor + person.skill * (good - poor) for poor, good in zip(POOR, GOOD, strict=True))
+    return Agent(person, person.name, person.department, tuple(accumulate(shares)))
 
 
 def _name(source: random.Random) -> str:

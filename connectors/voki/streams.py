@@ -1,12 +1,15 @@
-"""Voki's evaluations: how to ask for a page and for its totals. Facts from the vendor's pages.
+"""Voki's collections: how to ask for a page of each, and for the figures of the evaluations. Facts from the
+vendor's pages.
 
 What those pages leave open is declared here, can be overridden under `assume:` in config.yaml and is a switch
 of the simulator: both date filters compare `inserted_at`, include their bounds and take whole seconds. A walk
 asks one unit wider than it needs and checks its links, so that a wrong assumption is an error, never a gap.
+Departments and users have no place in time and are read whole; they ask for a role of supervisor and manager.
 """
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,9 +26,12 @@ from connectors.source import (
     SourceTotals,
     Stream,
     Window,
+    placeless,
 )
+from schemas.contract import TableContract
 from schemas.errors import Place, RetryableSourceError
-from schemas.voki import EVALUATIONS, parse_time
+from schemas.fields import parse_time
+from schemas.voki import CALLS, DEPARTMENTS, EVALUATIONS, USERS
 
 LIST = "evaluations"
 STATS = "evaluations/stats"
@@ -33,29 +39,65 @@ AUTH = "auth"
 RATINGS = (1, 2, 3, 4, 5)
 
 
+STATUSES = ("queued", "active", "completed", "missed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One list endpoint; its name is its endpoint group."""
+
+    name: str
+    contract: TableContract
+    sort_by: str
+    parts: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def dated(self) -> bool:
+        return self.contract.cursor is not None
+
+
+COLLECTIONS = (
+    Collection(LIST, EVALUATIONS, "inserted_at", tuple(("rating", str(rating)) for rating in RATINGS)),
+    Collection("calls", CALLS, "inserted_at", tuple(("status", status) for status in STATUSES)),
+    Collection("departments", DEPARTMENTS, "name"),
+    Collection("users", USERS, "inserted_at"),
+)
+
+
 def limits(account: Account) -> dict[str, Limit]:
     """Voki publishes no limit for authenticated endpoints: ours. Its auth endpoints take 5 requests a minute."""
-    return {LIST: account.limit, STATS: account.limit, AUTH: Limit(per_minute=5)}
+    return {
+        **{one.name: account.limit for one in COLLECTIONS},
+        STATS: account.limit,
+        AUTH: Limit(per_minute=5),
+    }
 
 
 def streams(account: Account) -> tuple[Stream, ...]:
+    return tuple(
+        _stream(account, one) for one in COLLECTIONS if not account.streams or one.name in account.streams
+    )
+
+
+def _stream(account: Account, one: Collection) -> Stream:
     by_day = account.assume.get("date_unit", "second") == "day"
     settle = account.assume.get("settle", timedelta(seconds=5))
-    evaluations = Stream(
-        name="evaluations",
-        contract=EVALUATIONS,
-        group=LIST,
-        ask=_Pages(account).ask,
-        totals=_Totals(account).ask,
+    return Stream(
+        name=one.name,
+        contract=one.contract,
+        group=one.name,
+        ask=_Pages(account, one).ask,
+        totals=_Totals(account).ask if one.name == LIST else None,
         decode=lambda body: parse(body)["data"],
-        cursor_of=cursor_of,
+        cursor_of=cursor_of if one.dated else placeless,
         key_of=key_of,
-        unit=DAY if by_day else SECOND,
+        unit=DAY if by_day and one.dated else SECOND,
         # A whole unit must lie behind the window: the walk asks one unit further than it claims.
         settle=max(settle, DAY if by_day else 2 * SECOND),
-        parts=tuple(("rating", str(rating)) for rating in RATINGS),
+        parts=one.parts,
+        walk="seek" if one.dated else "list",
+        besides=(STATS,) if one.name == LIST else (),
     )
-    return tuple(stream for stream in (evaluations,) if not account.streams or stream.name in account.streams)
 
 
 def cursor_of(record: Record) -> datetime | None:
@@ -89,8 +131,8 @@ def date_bounds(account: Account, lower: datetime | None, upper: datetime | None
 class _Pages:
     """Asks for pages; remembers the page size that the source really gives, once it has been seen."""
 
-    def __init__(self, account: Account) -> None:
-        self._account = account
+    def __init__(self, account: Account, one: Collection) -> None:
+        self._account, self._one = account, one
         self._size: int | None = None
 
     async def ask(self, client: Client, query: Query) -> Answer:
@@ -98,16 +140,16 @@ class _Pages:
         parameters = [
             ("page", str(query.number)),
             ("page_size", str(size)),
-            ("sort_by", "inserted_at"),
+            ("sort_by", self._one.sort_by),
             ("sort_order", "desc" if query.descending else "asc"),
-            *date_bounds(self._account, query.lower, query.upper),
+            *(date_bounds(self._account, query.lower, query.upper) if self._one.dated else ()),
             *([query.part] if query.part else []),
         ]
         short: list[int] = []
 
         def check(value: Any) -> None:
             """A list that is shorter than it says is broken, unless it is so again and again: a silent cap."""
-            place = Place(self._account.name, "evaluations", LIST)
+            place = Place(self._account.name, self._one.name, self._one.name)
             records, total, given = _list(value, place, size)
             wanted = max(min(given, total - (query.number - 1) * given), 0)
             if len(records) < wanted:
@@ -116,7 +158,7 @@ class _Pages:
                     raise RetryableSourceError("a page has fewer records than it says", place)
                 self._size = len(records)
 
-        payload = await client.get(LIST, "/api/v1/evaluations", parameters, check)
+        payload = await client.get(self._one.name, f"/api/v1/{self._one.name}", parameters, check)
         records, total, given = _list(payload.value, Place(), size)
         behind = total - (query.number - 1) * given - len(records)
         return Answer(records, total, behind <= 0, payload.observed_at, payload.body)

@@ -23,6 +23,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.destinations import tables
 from pipeline.destinations.warehouse import Fence, arrow, connect, rows
 from pipeline.files import replace_file, sync_file, sync_folder
 from pipeline.statements import statement
@@ -108,7 +109,7 @@ def _write(
     with connect(warehouse) as db:
         db.execute("CHECKPOINT")
         parts = [
-            *(part for contract in contracts for part in _months(db, contract)),
+            *(part for contract in contracts for part in _partitions(db, contract)),
             *_whole_tables(db, run_id),
         ]
         files = []
@@ -133,17 +134,19 @@ def _write(
     return files
 
 
-def _months(db: duckdb.DuckDBPyConnection, contract: TableContract) -> Iterator[Part]:
-    """One part per source and month of the cursor, in UTC."""
+def _partitions(db: duckdb.DuckDBPyConnection, contract: TableContract) -> Iterator[Part]:
+    """One part per source and month of the cursor, in UTC; per source where a table has no place in time."""
     schema = _lake_schema(contract)
-    for month in rows(db, statement(f"publish/{contract.table}_months")):
-        values = {"source": month["source"], "month": month["month"]}
+    tables.bind(db, contract)
+    for found in rows(db, statement("publish/parts")):
+        values = {"source": found["source"], "month": found["month"]}
+        month = f"/month={found['month']}" if contract.cursor else ""
         yield Part(
-            folder=f"{contract.table}/source={month['source']}/month={month['month']}",
+            folder=f"{contract.table}/source={found['source']}{month}",
             table=contract.table,
-            rows=month["rows"],
-            version=f"{_version(schema)}:{month['version']}",
-            read=partial(_rows_of_month, db, contract.table, values, schema),
+            rows=found["rows"],
+            version=f"{_version(schema)}:{found['version']}",
+            read=partial(_rows_of, db, contract, values, schema),
         )
 
 
@@ -156,10 +159,11 @@ def _whole_tables(db: duckdb.DuckDBPyConnection, run_id: str) -> Iterator[Part]:
         yield Part(name, one["name"], count, run_id, partial(arrow, db, sql))
 
 
-def _rows_of_month(
-    db: duckdb.DuckDBPyConnection, table: str, values: Mapping[str, Any], schema: pa.Schema
+def _rows_of(
+    db: duckdb.DuckDBPyConnection, contract: TableContract, values: Mapping[str, Any], schema: pa.Schema
 ) -> pa.Table:
-    return arrow(db, statement(f"publish/{table}"), values).select(schema.names).cast(schema)
+    tables.bind(db, contract)
+    return arrow(db, statement("publish/rows"), values).select(schema.names).cast(schema)
 
 
 def _version(schema: pa.Schema) -> str:

@@ -13,12 +13,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline.destinations.warehouse import Fence, arrow, transaction
+from pipeline.destinations import tables
+from pipeline.destinations.warehouse import Fence, transaction
 from pipeline.statements import statement
 from pipeline.validate import DeadLetter
 from schemas.contract import TIMESTAMP, TableContract
 
-MANY = 100  # so many rows may vanish at once without a question,
+MANY = 100  # so many rows may vanish at once without a question (of a list without a place in time fewer),
+FEW = 10
 LARGE_SHARE = 0.2  # or this share of the rows that are there
 
 
@@ -46,6 +48,7 @@ class Package:
     fetched: int
     duplicates: int
     table: pa.Table
+    child: pa.Table | None  # rows of the contract's child table
     dead: Sequence[DeadLetter]
     tiles: Sequence[Tile]
     oldest: datetime  # rows before it are left to the source's retention
@@ -75,20 +78,22 @@ def load(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime,
         if _is_loaded(connection, package):
             return Loaded()
         _stage(connection, package)
-        counts = _merge(connection, package, now)
+        inserted, updated = _merge(connection, package, package.contract, now)
         deleted, withheld = _bury(connection, package, now)
         _quarantine(connection, package, now)
         result = Loaded(
             fetched=package.fetched,
-            inserted=counts.get("INSERT", 0),
-            updated=counts.get("UPDATE", 0),
-            unchanged=package.table.num_rows - sum(counts.values()),
+            inserted=inserted,
+            updated=updated,
+            unchanged=package.table.num_rows - inserted - updated,
             deleted=deleted,
             dead_letters=len(package.dead),
             duplicates=package.duplicates,
             withheld=withheld,
         )
         _record(connection, package, result, now)
+        if package.child is not None:
+            _load_child(connection, package, package.child, now)
     return result
 
 
@@ -106,16 +111,20 @@ def loaded_pages(connection: duckdb.DuckDBPyConnection, source: str, stream: str
 
 def _stage(connection: duckdb.DuckDBPyConnection, package: Package) -> None:
     """The package as views that the statements in sql/load read."""
-    contract = package.contract
-    keys: pa.ChunkedArray = package.table.column(contract.key)
+    keys: pa.ChunkedArray = package.table.column(package.contract.key)
     dead = pa.array([letter.record_key for letter in package.dead], type=pa.string())
-    connection.register("staging", package.table)
+    _show(connection, package.contract, package.table, pa.chunked_array([*keys.chunks, dead], pa.string()))
     connection.register("healed", pa.table({"key": keys}))
-    connection.register(
-        "present", pa.table({"key": pa.chunked_array([*keys.chunks, dead], type=pa.string())})
-    )
     connection.register("tiles", _tiles(package.tiles))
     connection.register("letters", _letters(package.dead))
+
+
+def _show(
+    connection: duckdb.DuckDBPyConnection, contract: TableContract, table: pa.Table, present: pa.ChunkedArray
+) -> None:
+    connection.register("staging", table)
+    connection.register("present", pa.table({"key": present}))
+    tables.stage(connection, contract)
 
 
 def _tiles(tiles: Sequence[Tile]) -> pa.Table:
@@ -134,27 +143,60 @@ def _letters(dead: Sequence[DeadLetter]) -> pa.Table:
     return pa.table({**columns, "cursor": pa.array([one.moment for one in dead], type=TIMESTAMP)})
 
 
-def _merge(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime) -> dict[str, int]:
-    values = {"source": package.source, "tenant": package.tenant, "now": now, "run_id": package.run_id}
-    actions = arrow(connection, statement(f"load/{package.contract.table}_merge"), values)
-    return {one["values"]: one["counts"] for one in actions.column("merge_action").value_counts().to_pylist()}
+def _merge(
+    connection: duckdb.DuckDBPyConnection, package: Package, contract: TableContract, now: datetime
+) -> tuple[int, int]:
+    """(rows inserted, rows updated)."""
+    child = package.contract.child
+    tables.bind(connection, contract, child if contract is not package.contract else None)
+    values = {**_owner(package), "now": now, "run_id": package.run_id}
+    connection.execute(statement("load/changed"), values)
+    [(all_changed, known)] = connection.execute("SELECT count(*), count_if(known) FROM changed").fetchall()
+    tables.write(connection, contract, _owner(package))
+    return all_changed - known, known
 
 
 def _bury(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime) -> tuple[int, int]:
     """(rows marked deleted, rows that vanished in too large a number to be believed)."""
     if not package.tiles:
         return 0, 0
-    table, owner = package.contract.table, {"source": package.source, "tenant": package.tenant}
-    connection.execute(statement(f"load/{table}_gone"), {**owner, "oldest": package.oldest})
+    owner = _owner(package)
+    connection.execute(statement("load/gone"), {**owner, "oldest": package.oldest})
     [(gone,)] = connection.execute("SELECT count(*) FROM gone").fetchall()
-    if gone > MANY:
-        [(present,)] = connection.execute(statement(f"load/{table}_range"), owner).fetchall()
+    if gone > (MANY if package.contract.cursor else FEW):
+        [(present,)] = connection.execute(statement("load/range"), owner).fetchall()
         if gone > LARGE_SHARE * present:
+            connection.execute("DELETE FROM gone")
             return 0, gone
     if gone:
-        values = {**owner, "now": now, "run_id": package.run_id}
-        connection.execute(statement(f"load/{table}_tombstones"), values)
+        tables.bury(connection, package.contract, owner, now, package.run_id)
     return gone, 0
+
+
+def _load_child(
+    connection: duckdb.DuckDBPyConnection, package: Package, rows: pa.Table, now: datetime
+) -> None:
+    """Rows that came inside of the package's records: they live and end with them."""
+    child = package.contract.child
+    if child is None:
+        return
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE gone_parents AS SELECT CAST(NULL AS VARCHAR) AS key LIMIT 0"
+    )
+    if package.tiles:
+        connection.execute("INSERT INTO gone_parents SELECT key FROM gone")
+    parents = package.table.select([package.contract.key, "_observed_at"]).rename_columns(
+        ["key", "observed_at"]
+    )
+    connection.register("parents", parents)
+    _show(connection, child.contract, rows, rows.column(child.contract.key))
+    _merge(connection, package, child.contract, now)
+    connection.execute(statement("load/gone_children"), _owner(package))
+    tables.bury(connection, child.contract, _owner(package), now, package.run_id)
+
+
+def _owner(package: Package) -> dict[str, Any]:
+    return {"source": package.source, "tenant": package.tenant}
 
 
 def _quarantine(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime) -> None:

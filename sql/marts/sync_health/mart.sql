@@ -1,5 +1,5 @@
 -- The state of every stream that has run: its last run, its rows and its newest proof.
--- A new stream adds its table to loaded_rows.
+-- A new stream adds its table to `stored`.
 CREATE OR REPLACE TABLE marts.sync_health AS
 WITH ranked_runs AS (
     SELECT
@@ -14,14 +14,35 @@ WITH ranked_runs AS (
     FROM meta.stream_runs
 ),
 
+-- A contact comes with its evaluation and is counted with no stream.
+stored AS (
+    SELECT source, 'evaluations' AS stream, _deleted_at FROM core.evaluations
+    UNION ALL
+    SELECT source, 'calls' AS stream, _deleted_at FROM core.calls
+    UNION ALL
+    SELECT source, 'departments' AS stream, _deleted_at FROM core.departments
+    UNION ALL
+    SELECT source, 'users' AS stream, _deleted_at FROM core.voki_users
+    UNION ALL
+    SELECT source, 'quality_evaluations' AS stream, _deleted_at FROM core.quality_evaluations
+    UNION ALL
+    SELECT source, 'agents' AS stream, _deleted_at FROM core.agents
+    UNION ALL
+    SELECT source, 'groups' AS stream, _deleted_at FROM core.groups
+    UNION ALL
+    SELECT source, 'roles' AS stream, _deleted_at FROM core.roles
+    UNION ALL
+    SELECT source, 'conversations' AS stream, _deleted_at FROM core.conversations
+),
+
 loaded_rows AS (
     SELECT
         source,
-        'evaluations' AS stream,
+        stream,
         count(CASE WHEN _deleted_at IS NULL THEN 1 END) AS rows_present,
         count(_deleted_at) AS rows_deleted
-    FROM core.evaluations
-    GROUP BY source
+    FROM stored
+    GROUP BY source, stream
 ),
 
 letters AS (

@@ -1,4 +1,4 @@
-"""One way to ask a simulator over its real socket."""
+"""One way to ask a simulator over its real socket, and a year to ask for."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,6 +9,8 @@ import aiohttp
 import pytest
 
 from connectors.simulator.server import Simulator
+from connectors.simulator.world import World
+from connectors.simulator.year import generate
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,12 @@ class Reply:
 
 
 Ask = Callable[..., Awaitable[Reply]]
+
+
+@pytest.fixture(scope="session")
+def year() -> World:
+    """A year with everything in it, only to be read."""
+    return generate(5, 300)
 
 
 @pytest.fixture

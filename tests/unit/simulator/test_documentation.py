@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from connectors.simulator.queries import name_id
+from connectors.simulator.office import name_id
+from connectors.simulator.roster import roster
 from connectors.simulator.server import serve
 from connectors.simulator.world import World
 from connectors.simulator.year import generate
@@ -106,18 +107,38 @@ async def test_statistics_default_to_thirty_days_up_to_today(ask: Any) -> None:
 
 
 async def test_statistics_follow_dates_department_and_user(ask: Any) -> None:
-    world = generate(4, 800)
-    name = world.rows()[0]["department_name"]
-    user = world.rows()[0]["user_name"]
+    world, people = generate(4, 800), roster(4)
+    department = next(row for row in world.departments.rows() if row["name"] == people[1].department)
     dates = {"date_from": "2025-01-01", "date_to": "2025-12-31"}
     async with serve(world, tokens=TOKENS) as simulator:
-        one = await ask(simulator, STATS, **dates, department_id=name_id(name))
-        other = await ask(simulator, STATS, **dates, user_id=name_id(user))
-    rows = [row for row in world.rows() if row["department_name"] == name]
-    assert one.body["data"]["total_evaluations"] == len(rows)
+        one = await ask(simulator, STATS, **dates, department_id=department["id"])
+        namesakes = [await ask(simulator, STATS, **dates, user_id=people[i].voki_id) for i in (1, 5)]
+        both = {"department_id": department["id"], "user_id": people[0].voki_id}
+        nobody = await ask(simulator, STATS, **dates, **both)
+    rows = [row for row in world.rows() if row["department_name"] == department["name"]]
+    assert one.body["data"]["total_evaluations"] == len(rows) > 0
     assert one.body["data"]["distribution"]["5"] == sum(row["rating"] == 5 for row in rows)
     assert one.body["data"]["with_comments"] == sum(bool(row.get("comment")) for row in rows)
-    assert other.body["data"]["total_evaluations"] == sum(r["user_name"] == user for r in world.rows())
+    assert people[1].name == people[5].name
+    for reply, person in zip(namesakes, (people[1], people[5]), strict=True):
+        own = [
+            r
+            for r in world.rows()
+            if (r["user_name"], r["department_name"]) == (person.name, person.department)
+        ]
+        assert reply.body["data"]["total_evaluations"] == len(own) > 0, "an id is one person"
+    assert nobody.body["data"]["total_evaluations"] == 0
+
+
+async def test_statistics_of_a_name_that_has_no_other_id(ask: Any) -> None:
+    world = dated([5, 4, 1])
+    for row_id, name in zip(sorted(world.ids()), ("Ana Luz", "Ana Luz", "Rui"), strict=True):
+        world.edit(row_id, user_name=name)
+    async with serve(world, tokens=TOKENS, now=lambda: NOON) as simulator:
+        mine = await ask(simulator, STATS, user_id=name_id("Ana Luz"))
+        every = await ask(simulator, STATS, department_id=name_id("Suporte"))
+    totals = [reply.body["data"]["total_evaluations"] for reply in (mine, every)]
+    assert totals == [2, 3]
 
 
 async def test_stats_is_no_id_and_an_unknown_id_is_404(ask: Any) -> None:

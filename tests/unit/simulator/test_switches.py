@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from connectors.simulator.queries import bounds, evaluations, stats
+from connectors.simulator.dates import bounds
+from connectors.simulator.queries import evaluations, stats
 from connectors.simulator.server import serve
 from connectors.simulator.switches import DOCUMENTED, Switches
 from connectors.simulator.wire import Answer, Refused, retry_after

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from connectors.simulator.phrases import ODD_COMMENTS
+from connectors.simulator.roster import roster
 from connectors.simulator.world import FIELDS
 from connectors.simulator.year import ZONE, generate
 
@@ -50,6 +51,24 @@ def test_it_looks_like_a_contact_centre() -> None:
     days, hours = Counter(t.weekday() for t in local), Counter(t.hour for t in local)
     assert days[6] < days[0] / 5
     assert hours[3] < hours[10] / 50
+
+
+def test_the_seed_alone_says_who_works_there() -> None:
+    staff = {(person.name, person.department) for person in roster(7)}
+    for world in (generate(7, 3000), generate(7, 3001, tenant="other")):
+        assert {(row["user_name"], row["department_name"]) for row in world.rows()} == staff
+
+
+def test_who_is_more_skilled_is_rated_better() -> None:
+    people = sorted(roster(7), key=lambda person: person.skill)
+    rows = generate(7, 20_000).rows()
+
+    def mean(name: str, department: str) -> float:
+        ratings = [r["rating"] for r in rows if (r["user_name"], r["department_name"]) == (name, department)]
+        return float(sum(ratings)) / len(ratings)
+
+    worst, best = ([mean(p.name, p.department) for p in group] for group in (people[:5], people[-5:]))
+    assert max(worst) < min(best)
 
 
 def test_comments_are_there_null_missing_empty_and_odd() -> None:

@@ -1,0 +1,1 @@
+"""evaluagent: quality evaluations, and the people, groups, roles and conversations around them."""
