@@ -18,6 +18,7 @@ class StreamReceipt:
     stream: str
     outcome: Outcome
     requests: int = 0
+    reread: int = 0  # of them, spent on looking at older windows again
     loaded: Loaded = Loaded()
     window: Window | None = None
     proof: Proof | None = None
@@ -38,6 +39,7 @@ class StreamReceipt:
             "stream": self.stream,
             "outcome": self.outcome,
             "requests": self.requests,
+            "reread": self.reread,
             **{name: getattr(self.loaded, name) for name in names},
             "window": self.window and {"from": iso(self.window.lower), "to": iso(self.window.upper)},
             "proof": proof,

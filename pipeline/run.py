@@ -32,7 +32,8 @@ from pipeline.files import private_folder
 from pipeline.job import Asked, Job, Progress
 from pipeline.lease import Held, hold
 from pipeline.privacy import Privacy
-from pipeline.receipt import BudgetLeft, Receipt, outcome_of
+from pipeline.receipt import BudgetLeft, Receipt, StreamReceipt, outcome_of
+from pipeline.reread import look_again
 from pipeline.sources import OpenSource, open_source, selected
 from pipeline.statements import SQL, statement
 from pipeline.sync import sync_stream
@@ -107,7 +108,7 @@ async def _work(held: Held, request: Request, opened: Sequence[OpenSource], prog
             tasks = [group.create_task(sync_stream(job)) for job in jobs]
     finally:
         watching.cancel()
-    streams = [task.result() for task in tasks]
+    streams = await _look_again(opened, jobs, [task.result() for task in tasks])
     receipt = Receipt(
         run_id=held.run_id,
         outcome=outcome_of(streams),
@@ -129,6 +130,25 @@ async def _work(held: Held, request: Request, opened: Sequence[OpenSource], prog
         log.error("run_failed", run_id=held.run_id, why=str(error))
         receipt = replace(receipt, outcome="failed", error=str(error))
     return replace(receipt, finished_at=held.clock.now())
+
+
+async def _look_again(
+    opened: Sequence[OpenSource], jobs: Sequence[Job], receipts: Sequence[StreamReceipt]
+) -> list[StreamReceipt]:
+    """What each source's `reread` allows, spent stream after stream, the sources side by side."""
+
+    async def of(source: OpenSource) -> list[StreamReceipt]:
+        found, allowed = [], source.config.reread
+        for job, receipt in zip(jobs, receipts, strict=True):
+            if job.source != source.account.name:
+                continue
+            group = job.extraction.stream.group
+            left = next(one for one in await source.budget.left() if one.group == group)
+            found.append(await look_again(job, receipt, allowed, left))
+            allowed -= found[-1].reread
+        return found
+
+    return [one for many in await asyncio.gather(*map(of, opened)) for one in many]
 
 
 async def _watch_budgets(opened: Sequence[OpenSource], progress: Progress) -> None:

@@ -91,6 +91,7 @@ def unrated(
     source = random.Random(f"calls/{seed}")
     departments = sorted({person.department for person in crew})
     least, step = UNRATED[0], (UNRATED[1] - UNRATED[0]) / max(1, len(departments) - 1)
+    desks = {person: desk_of(person) for person in set(crew)}
     places = source.sample(range(len(departments)), len(departments))
     share = {name: least + step * place for name, place in zip(departments, places, strict=True)}
     for at, person in zip(times, crew, strict=True):
@@ -99,16 +100,16 @@ def unrated(
         if kind < quiet + MISSED + CANCELLED:
             status = "completed" if kind < quiet else "missed" if kind < quiet + MISSED else "cancelled"
             began = min(at + source.randint(-_HOURS, _HOURS), until - 3600)
-            yield began, _drawn(source, status, began, person)
+            yield began, _drawn(source, status, began, desks[person])
     for i, person in enumerate(crew[-6:]):
         began = until - source.randint(300, 900)
-        yield began, _drawn(source, "active" if i % 2 else "queued", began, person)
+        yield began, _drawn(source, "active" if i % 2 else "queued", began, desks[person])
 
 
-def _drawn(source: random.Random, status: str, began: int, person: Person) -> Wire:
+def _drawn(source: random.Random, status: str, began: int, desk: Desk) -> Wire:
     call_id = str(uuid.UUID(int=source.getrandbits(128)))
     customer = f"{source.choice(FIRST_NAMES)} {source.choice(LAST_NAMES)}"
-    return call(call_id, status, began, desk_of(person), customer)
+    return call(call_id, status, began, desk, customer)
 
 
 def _luck(call_id: str) -> int:

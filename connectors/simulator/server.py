@@ -80,7 +80,7 @@ async def serve(
     both APIs are there, with one calendar, one script and one log; `keys` are those of evaluagent.
     """
     tables = {worlds.tenant: worlds} if isinstance(worlds, World) else dict(worlds)
-    ends = [world.until for world in tables.values()] + ([quality.until] if quality else [])
+    ends = [world.until for world in tables.values()] + ([] if quality is None else [quality.until])
     calendar = now or running_from(max(ends), steady)
     log = Log(calendar, steady, log_file)
     site = Site(
@@ -93,7 +93,7 @@ async def serve(
         windows=Windows(steady),
     )
     app, beside = application(site), None
-    if quality:
+    if quality is not None:  # an empty one is false
         beside = evaluagent.Site(
             world=quality,
             gate=KeyGate(keys, calendar, contract=quality.contract),

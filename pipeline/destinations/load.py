@@ -151,7 +151,9 @@ def _merge(
     tables.bind(connection, contract, child if contract is not package.contract else None)
     values = {**_owner(package), "now": now, "run_id": package.run_id}
     connection.execute(statement("load/changed"), values)
-    [(all_changed, known)] = connection.execute("SELECT count(*), count_if(known) FROM changed").fetchall()
+    [(all_changed, known)] = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE known) FROM changed"
+    ).fetchall()
     tables.write(connection, contract, _owner(package))
     return all_changed - known, known
 

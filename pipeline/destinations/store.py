@@ -11,14 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 
 from connectors.source import Stream, Window
 from pipeline.destinations import load as loading
+from pipeline.destinations import tables
 from pipeline.destinations.load import Loaded, Package
-from pipeline.destinations.warehouse import connect, transaction
+from pipeline.destinations.warehouse import connect, rows, transaction
 from pipeline.ledger import Lease, Ledger
 from pipeline.receipt import StreamReceipt, figures_json
 from pipeline.reconcile import Loaded as LoadedFigures
@@ -70,6 +71,18 @@ class Store:
 
     async def figures(self, source: str, tenant: str, stream: Stream, window: Window) -> LoadedFigures:
         return await self.use(lambda db: loaded_figures(db, source, tenant, stream, window))
+
+    async def checked(
+        self, source: str, tenant: str, stream: Stream, before: datetime
+    ) -> list[dict[str, Any]]:
+        """Per day of a stream (day, rows, checked_at): how many rows, and the oldest look at one of them."""
+        values = {"source": source, "tenant": tenant, "before": before}
+
+        def read(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+            tables.bind(connection, stream.contract)
+            return rows(connection, statement("status/checked"), values)
+
+        return await self.use(read)
 
     async def record_proof(self, run_id: str, source: str, stream: str, proof: Proof) -> None:
         values = {

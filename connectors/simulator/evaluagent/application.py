@@ -162,7 +162,7 @@ def reply(site: Site, ask: Ask) -> Answer:
             raise refused(site.switches.blocked_address)
         caller = _caller(site, ask)
         headers = _limit(site, ask, caller)
-        world = ask.snapshot or site.world
+        world = site.world if ask.snapshot is None else ask.snapshot
         with world.lock:
             answer = _resource(site, ask, world, caller)
         return replace(answer, headers={**headers, **answer.headers})

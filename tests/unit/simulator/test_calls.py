@@ -240,19 +240,17 @@ def test_a_snapshot_of_what_nobody_asked_for_is_that_of_the_beginning() -> None:
 
 
 def test_one_lock_for_all_tables() -> None:
-    world = generate(7, 50)
-    done = threading.Event()
+    world, taken = generate(7, 50), list[bool]()
+    tables = (world, world.calls, world.departments, world.users)
 
     def other() -> None:
-        world.calls.insert(NOON)
-        done.set()
+        taken.extend(table.lock.acquire(blocking=False) for table in tables)
 
     with world.lock:
         thread = threading.Thread(target=other)
         thread.start()
-        assert not done.wait(0.05)
-    thread.join()
-    assert done.is_set()
+        thread.join()
+    assert taken == [False] * 4
 
 
 def test_a_plausible_row_of_every_table_has_every_field() -> None:

@@ -59,7 +59,7 @@ async def ask() -> AsyncIterator[Ask]:
                 raw = await response.read()
                 try:
                     body = json.loads(raw)
-                except ValueError:
+                except (ValueError, RecursionError):
                     body = None
                 return Reply(response.status, body, dict(response.headers), raw)
 

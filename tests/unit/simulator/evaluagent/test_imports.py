@@ -62,7 +62,7 @@ async def test_a_contact_is_imported_and_then_updated(ask: Any) -> None:
     more = {"metadata": {"queue": "a"}, "handling_time": 12, "responses_stored_externally": "true"}
     async with serve(QualityWorld()) as simulator:
         for status in (200, 201, 202):
-            simulator.site.switches = Switches(import_status=status)  # type: ignore[arg-type]
+            simulator.site.switches = Switches(import_status=status)
             reply = await ask(simulator, PATH, "POST", send={"data": GIVEN | more})
             assert (reply.status, set(reply.body)) == (status, {"message"})
         (contact,) = simulator.world.contacts()

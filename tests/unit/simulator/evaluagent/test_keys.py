@@ -127,13 +127,13 @@ async def test_readings_of_the_token_call(ask: Any) -> None:
         found = (await ask(simulator, TOKEN, "POST")).body
         assert (found["token_type"], found["expires_in"]) == ("Bearer", 60)
         assert (await ask(simulator, PING, bearer=found["access_token"])).status == 200
-        simulator.site.switches = Switches(token_path="/v1/token")
+        simulator.site.switches = Switches(token_envelope="resource", token_path="/v1/token")
         assert (await ask(simulator, TOKEN, "POST")).status == 404
         assert (await ask(simulator, "/v1/token", "POST")).status == 200
         simulator.gate.disable_bearer(KEY.access_key_id)
         simulator.site.switches = Switches(token_for_basic_key="refused")
         assert (await ask(simulator, TOKEN, "POST")).status == 403
-        simulator.site.switches = Switches(token_for_basic_key="given", token_envelope="resource")
+        simulator.site.switches = Switches(token_for_basic_key="given", token_path="/v1/auth/token")
         assert (await ask(simulator, TOKEN, "POST")).status == 200
 
 

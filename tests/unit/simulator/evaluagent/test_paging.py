@@ -72,7 +72,6 @@ async def test_a_walk_sees_everything_once_in_order(walk: Any, settings: dict[st
         (Switches(paging="laravel", total_at="total"), ("total",)),
         (Switches(paging="laravel", total_at="page.total"), ("page", "total")),
     ],
-    ids=str,
 )
 async def test_where_the_total_stands(ask: Any, switches: Switches, path: tuple[str, ...]) -> None:
     async with serve(WORLD, switches=switches) as simulator:
@@ -125,6 +124,8 @@ async def test_sizes(ask: Any) -> None:
         assert (await ask(simulator, LIST, **{"page[size]": 30})).status == 400
         simulator.site.switches = Switches(max_page_size=None)
         assert len((await ask(simulator, LIST, **{"page[size]": 500})).body["data"]) == len(IDS)
+        simulator.site.switches = Switches(over_max="cap", org_lists="paged", page_size=5)
+        assert len((await ask(simulator, "/v1/org/users")).body["data"]) == 5
         simulator.site.switches = Switches(org_lists="whole", page_size=5)
         whole = (await ask(simulator, "/v1/org/users")).body
         assert (set(whole), len(whole["data"])) == ({"data"}, len(WORLD.users()))

@@ -1,0 +1,119 @@
+"""Older windows, looked at again: edits and deletions that no cursor shows. Oldest look first.
+
+An edit that keeps its publication date lies before every new window, so the only way to see it is to read its day
+again. After a run's streams are done, what the budget has left is spent on that, up to `reread` requests per source.
+Promises: never more than that, never more than leaves the next night what this one needed, twice over; each part is
+an ordinary pass, so a stop or a kill loses nothing. A failure ends the looking and nothing else.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from connectors.budget import Left
+from connectors.source import DAY, Window
+from pipeline.job import Job
+from pipeline.passes import read_again
+from pipeline.receipt import StreamReceipt
+from schemas.errors import EvalsyncError
+
+log = structlog.get_logger()
+
+BESIDE_PAGES = 2  # requests of a window beside its pages: where two lanes meet, where pages are linked
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A stretch of history and the oldest look at one of its rows."""
+
+    window: Window
+    rows: int
+    checked_at: datetime
+
+    def requests(self, page_size: int) -> int:
+        return math.ceil(self.rows / page_size) + BESIDE_PAGES
+
+
+async def look_again(job: Job, receipt: StreamReceipt, requests: int, left: Left | None) -> StreamReceipt:
+    """Spend at most `requests` on the windows of a stream that were looked at longest ago."""
+    used = job.requests()
+    allowed = allowance(requests, left, receipt.requests)
+    if job.extraction.stream.walk == "list" or receipt.outcome not in ("ok", "unproven"):
+        return receipt
+    watermark = await job.store.watermark(job.source, job.extraction.stream.name)
+    if watermark is None or allowed <= 0:
+        return receipt
+    days = await _days(job, watermark - job.lookback)
+    for part in chosen(days, job.extraction.page_size, allowed):
+        spent = job.requests() - used
+        if job.stop.is_set() or spent + part.requests(job.extraction.page_size) > allowed:
+            break
+        try:
+            receipt = replace(receipt, loaded=receipt.loaded + await read_again(job, part.window))
+        except EvalsyncError as error:
+            log.warning("reread_ended", source=job.source, stream=receipt.stream, why=str(error))
+            break
+    reread = job.requests() - used
+    return _told(replace(receipt, requests=receipt.requests + reread, reread=reread))
+
+
+def _told(receipt: StreamReceipt) -> StreamReceipt:
+    """Rows that vanished in numbers beyond belief are kept, and the run says so: their days are never done."""
+    if not receipt.loaded.withheld or receipt.outcome == "unproven":
+        return receipt
+    why = (
+        f"{receipt.loaded.withheld} rows of older days vanished at once and were kept: if the source purges old"
+        " rows, declare retention"
+    )
+    return replace(receipt, outcome="unproven", error=why)
+
+
+def allowance(requests: int, left: Left | None, tonight: int) -> int:
+    """What may be spent now: tonight's requests still count when the next night begins."""
+    if left is None or left.day_left is None:
+        return requests
+    return min(requests, left.day_left - 2 * tonight)
+
+
+def chosen(days: Sequence[Checked], page_size: int, requests: int) -> Iterator[Checked]:
+    """Stretches of about a page or more, oldest look first, as long as the requests last."""
+    for part in sorted(stretches(days, page_size), key=lambda part: (part.checked_at, part.window)):
+        requests -= part.requests(page_size)
+        if requests < 0:
+            return
+        yield part
+
+
+def stretches(days: Iterable[Checked], page_size: int, pages: int = 8) -> Iterator[Checked]:
+    """Neighbouring days together, so that each costs few requests beside its pages; empty days belong to the one
+    before them, so that nothing of history is left out.
+    """
+    held: Checked | None = None
+    for day in days:
+        if held is None:
+            held = day
+        elif held.rows + day.rows <= pages * page_size:
+            held = Checked(
+                Window(held.window.lower, day.window.upper),
+                held.rows + day.rows,
+                min(held.checked_at, day.checked_at),
+            )
+        else:
+            yield replace(held, window=Window(held.window.lower, day.window.lower))
+            held = day
+    if held is not None:
+        yield held
+
+
+async def _days(job: Job, before: datetime) -> list[Checked]:
+    """The days of a stream that the lookback does not cover, in order."""
+    stream = job.extraction.stream
+    end = stream.floor(before)
+    found = await job.store.checked(job.source, job.tenant, stream, end)
+    return [
+        Checked(Window(one["day"], min(one["day"] + DAY, end)), one["rows"], one["checked_at"])
+        for one in found
+    ]
