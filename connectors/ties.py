@@ -129,9 +129,9 @@ async def _until_all_seen(
             return state.answers, same and found == state.seen
         if state.total is not None and len(state.seen) > state.total:
             state.seen = set()  # some that were seen are gone, and others have come for them
+    what = "stand in one list" if stream.walk == "list" else "share one moment"
     raise DriftError(
-        f"{state.total} rows have no order in time and their pages keep changing; raise page_size or try again"
-        " later",
+        f"{state.total} rows {what} and their pages keep changing; raise page_size or try again later",
         Place(stream=stream.name, group=stream.group),
     )
 

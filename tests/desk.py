@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import SecretStr
 
-from connectors.auth import Auth, FixedBearer
+from connectors.auth import Auth, Fixed, bearer
 from connectors.budget import Budget
 from connectors.clock import Clock, system_clock
 from connectors.http import HttpClient, Retries
@@ -51,7 +51,7 @@ async def desk(
     base_url: str,
     *,
     clock: Clock | None = None,
-    auth: Auth | None = FixedBearer(SecretStr(TOKEN)),  # noqa: B008 - frozen
+    auth: Auth | None = Fixed(bearer(SecretStr(TOKEN))),  # noqa: B008 - frozen
     hold: float = 90.0,
     **options: Any,
 ) -> AsyncIterator[Desk]:

@@ -91,7 +91,7 @@ class Bench:
 
     def with_assumptions(self, account: Account) -> "Bench":
         """A fresh stream: a real one remembers the page size that the source gives."""
-        [stream] = SOURCES["voki"].streams(account)
+        stream = SOURCES["voki"].streams(account)[0]
         return _bench(stream, self.client)
 
 
@@ -124,7 +124,7 @@ def voki_account(base_url: str, **assume: Any) -> Account:
         base_url=base_url,
         tenant="demo",
         credentials={"token": SecretStr(TOKEN)},
-        streams=(),
+        streams=("evaluations",),
         page_size=100,
         limit=FREE,
         assume=assume,
@@ -189,6 +189,7 @@ def config(base_url: str, folder: Path, **source: Any) -> Config:
             f"    base_url: {base_url}",
             "    tenant: demo",
             f"    auth: {{token: {TOKEN}}}",
+            "    streams: [evaluations]",
             "    budget: {per_minute: 1000000, per_day: 100000000, force: true}",
             *lines,
         ]

@@ -58,6 +58,7 @@ class Account:
             "base_url": self.simulator.base_url,
             "tenant": self.world.tenant,
             "auth": {"token": TOKEN},
+            "streams": ["evaluations"],
             "budget": LIFTED,
         }
         everything = {"version": 1, "data_dir": str(self.data), "sources": [account | dict(source or {})]}

@@ -207,7 +207,9 @@ def _warm() -> None:
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "modules"
         config = Path(folder) / "config.yaml"
-        config.write_text("version: 1\nsources: [{name: demo, system: voki, simulator: {evaluations: 9}}]\n")
+        config.write_text(
+            "version: 1\nsources: [{name: demo, system: voki, streams: [evaluations], simulator: {evaluations: 9}}]\n"
+        )
         order = json.loads(json.dumps(asdict(Order(config)), default=str))
         pid = os.fork() or _born({**order, "out": f"{folder}/run.out", "modules": str(told)})
         os.waitpid(pid, 0)

@@ -5,14 +5,13 @@ looks at every row that was found.
 """
 
 import random
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from connectors.simulator.switches import Switches
-from connectors.simulator.table import Key, Span, Table, Wire, edge
+from connectors.simulator.table import Key, Span, Table, Wire
+from connectors.simulator.ties import in_order
 from connectors.simulator.wire import Answer, Refused, detail, invalid
 
 Query = Mapping[str, str]
@@ -55,7 +54,9 @@ def listed(table: Table, found: Span, paging: Paging, shape: Shape, switches: Sw
     first, last = (page - 1) * paging.size, min(page * paging.size, total)
     chosen: list[Key] = []
     if first < last and by_time:
-        chosen = _cut(keys, (low, high), (first, last), paging, ties_as=switches.tie_order, turn=turn)
+        chosen = in_order(
+            found, (first, last), descending=paging.descending, ties_as=switches.tie_order, turn=turn
+        )
     elif first < last:
         chosen = keys[first:last]
     meta = {
@@ -110,35 +111,6 @@ def _past_end(page: int, pages: int, switches: Switches) -> int:
     if switches.past_end == "422":
         raise Refused(invalid("page", f"must be less than or equal to {pages}"))
     return max(pages, 1) if switches.past_end == "last" else page
-
-
-def _cut(
-    keys: list[Key],
-    within: tuple[int, int],
-    wanted: tuple[int, int],
-    paging: Paging,
-    *,
-    ties_as: str,
-    turn: int,
-) -> list[Key]:
-    """Of the keys within [low, high), the places wanted in the order of time asked for."""
-    (low, high), (first, last) = within, wanted
-    left, right = (high - last, high - first) if paging.descending else (low + first, low + last)
-    if ties_as == "stable":
-        chosen = keys[left:right]
-        return chosen[::-1] if paging.descending else chosen
-    # Widen to whole seconds, put every tie in its order, cut again.
-    start = max(low, bisect_left(keys, edge(keys[left][0])))
-    stop = min(high, bisect_left(keys, edge(keys[right - 1][0] + 1)))
-    ties = [list(tie) for _, tie in groupby(keys[start:stop], key=lambda key: key[0])]
-    for tie in ties:
-        if len(tie) > 1 and ties_as == "shuffled":
-            random.Random(turn << 40 ^ tie[0][0]).shuffle(tie)
-        elif ties_as == "by_id_desc":
-            tie.reverse()
-    ordered = [key for tie in (ties[::-1] if paging.descending else ties) for key in tie]
-    skip = stop - right if paging.descending else left - start
-    return ordered[skip : skip + last - first]
 
 
 def _sorted(table: Table, keys: list[Key], paging: Paging, switches: Switches, turn: int) -> list[Key]:

@@ -13,13 +13,16 @@ from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from copy import copy
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
 from connectors.simulator.clock import seconds, stamp
 
 Wire = dict[str, Any]
-Key = tuple[int, str, int]  # inserted_at in unix seconds, id as text, serial number of the row
+Key = tuple[
+    int, str, int
+]  # the time in whole numbers (seconds, unless the axis has others), id as text, serial number of the row
 Label = Hashable  # "all", and whatever the table's own lists are called
 Span = tuple[list[Key], int, int]  # a list of keys and where a range lies in it
 
@@ -27,8 +30,20 @@ NAMESPACE = uuid.UUID("6f1cf8a4-5a0e-4a3e-9b51-0c7b0f0f5a11")
 
 
 def edge(unix: int) -> Key:
-    """The smallest key of a second: everything before it is older."""
+    """The smallest key of a time: everything before it is older."""
     return (unix, "", -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What orders the rows: a field, its times as whole numbers, and those as they are written."""
+
+    field: str
+    place: Callable[[datetime], int]
+    text: Callable[[int], str]
+
+
+INSERTED = Axis("inserted_at", seconds, stamp)
 
 
 class Table:
@@ -44,17 +59,18 @@ class Table:
         example: Callable[[str, int], Wire],
         labels: Callable[[Mapping[str, Any]], Iterator[Label]],
         lock: "threading.RLock | None" = None,
+        axis: Axis = INSERTED,
     ) -> None:
         self.counts: Counter[str] = Counter()  # inserted, edited, deleted
         self.lock = lock or threading.RLock()
-        self._space, self._example, self._labels = space, example, labels
+        self._space, self._example, self._labels, self._axis = space, example, labels, axis
         self._serial = 0
         self._rows: dict[Key, Wire] = {}
         self._keys: defaultdict[Label, list[Key]] = defaultdict(list)
         self._by_id: dict[str, tuple[Key, ...]] = {}
 
     def fill(self, pairs: Iterable[tuple[int, Wire]]) -> None:
-        """Add (unix seconds, row) in any number: one sort, no row is looked at twice, none is counted."""
+        """Add (time, row) in any number: one sort, no row is looked at twice, none is counted."""
         name, labels, lists = self._name, self._labels, self._keys
         for at, row in pairs:
             key = name(at, row)
@@ -69,13 +85,13 @@ class Table:
         """Add one plausible row at any time, late or not; `fields` replace its values. Gives its id."""
         with self.lock:
             row_id = str(uuid.uuid5(NAMESPACE, f"{self._space}/{self._serial}"))
-            return self.insert_raw(at, self._example(row_id, seconds(at)) | fields)
+            return self.insert_raw(at, self._example(row_id, self._axis.place(at)) | fields)
 
     def insert_raw(self, at: datetime, row: Mapping[str, Any]) -> str:
         """Add a row exactly as it stands, poisoned or not; `at` is its place in the order."""
         with self.lock:
             wire = dict(row)
-            key = self._name(seconds(at), wire)
+            key = self._name(self._axis.place(at), wire)
             for label in self._labels(wire):
                 insort(self._keys[label], key)
             self.counts["inserted"] += 1
@@ -86,9 +102,9 @@ class Table:
         with self.lock:
             for key in self._by_id[row_id]:
                 row = self._drop(key) | fields
+                place = key[0] if at is None else self._axis.place(at)
                 if at is not None:
-                    row["inserted_at"] = stamp(seconds(at))
-                place = key[0] if at is None else seconds(at)
+                    row[self._axis.field] = self._axis.text(place)
                 moved = self._name(place, row, serial=key[2])
                 for label in self._labels(row):
                     insort(self._keys[label], moved)
@@ -103,7 +119,7 @@ class Table:
     def purge(self, before: datetime) -> int:
         """Take away everything older, as a retention rule does. Gives the number of rows."""
         with self.lock:
-            wall = edge(seconds(before))
+            wall = edge(self._axis.place(before))
             gone = self._keys["all"][: bisect_left(self._keys["all"], wall)]
             for keys in self._keys.values():
                 del keys[: bisect_left(keys, wall)]
@@ -134,8 +150,9 @@ class Table:
     def rows(self, lower: datetime | None = None, upper: datetime | None = None) -> list[Wire]:
         """The table now, oldest first, of [lower, upper): the oracle."""
         with self.lock:
+            place = self._axis.place
             keys, low, high = self.span(
-                None if lower is None else seconds(lower), None if upper is None else seconds(upper)
+                None if lower is None else place(lower), None if upper is None else place(upper)
             )
             return [dict(self._rows[key]) for key in keys[low:high]]
 

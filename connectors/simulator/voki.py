@@ -5,7 +5,6 @@ its answer there is no waiting but the script's latency and the reading of a bod
 consistent look at the table.
 """
 
-import asyncio
 from functools import partial
 from typing import Any
 
@@ -13,8 +12,10 @@ from aiohttp import web
 
 from connectors.simulator import faults, queries
 from connectors.simulator.clock import seconds, stamp
+from connectors.simulator.exchange import exchange
 from connectors.simulator.limits import DAY, MINUTE
 from connectors.simulator.log import Arrival
+from connectors.simulator.script import Fault
 from connectors.simulator.signing import sign_in
 from connectors.simulator.site import Ask, Site, limit, read_object
 from connectors.simulator.tokens import RANKS, Account
@@ -65,44 +66,34 @@ def application(site: Site) -> web.Application:
 
 
 async def _respond(site: Site, name: str, template: str, request: web.Request) -> web.StreamResponse:
-    """Log, wait, let things happen, answer, and log the status."""
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
     key = site.gate.key(token) if token else request.remote or ""
-    arrival = site.log.arrive(request.method, template, request.path, dict(request.query), key)
-    status: int | None = None
-    try:
-        response, status = await _answer(site, name, request, arrival, token)
-        return response
-    finally:
-        site.log.answered(arrival.n, status)
+    answering = partial(_answer, site, name, token, request)
+    return await exchange(site, (name, template), key, request, answering)
 
 
-async def _answer(
-    site: Site, name: str, request: web.Request, arrival: Arrival, token: str
-) -> tuple[web.StreamResponse, int | None]:
-    body = await request.read()
-    if site.script.latency:
-        await asyncio.sleep(site.script.latency())
-    site.script.mutate(name, arrival)
-    fault = site.script.strike(name, arrival)
-    answer = await faults.instead(fault, site.now()) if fault else None
-    if answer is None:
-        ask = Ask(
-            name=name,
-            query=faults.bend(fault, request.query),
-            params=dict(request.match_info),
-            body=body,
-            token=token,
-            tenant=request.headers.get("X-Tenant"),
-            address=request.remote or "",
-            turn=arrival.n,
-            snapshot=fault.snapshot if fault and fault.kind == "stale" else None,
-        )
-        answer = reply(site, ask)
-        if fault:
-            answer = faults.spoil(fault, answer, request.query)
-    response = await faults.send(request, answer, fault, site.now())
-    return response, answer.status or None
+def _answer(
+    site: Site,
+    name: str,
+    token: str,
+    request: web.Request,
+    body: bytes,
+    fault: Fault | None,
+    arrival: Arrival,
+) -> Answer:
+    ask = Ask(
+        name=name,
+        query=faults.bend(fault, request.query),
+        params=dict(request.match_info),
+        body=body,
+        token=token,
+        tenant=request.headers.get("X-Tenant"),
+        address=request.remote or "",
+        turn=arrival.n,
+        snapshot=fault.snapshot if fault and fault.kind == "stale" else None,
+    )
+    answer = reply(site, ask)
+    return faults.spoil(fault, answer, request.query) if fault else answer
 
 
 def reply(site: Site, ask: Ask) -> Answer:
@@ -123,7 +114,7 @@ def reply(site: Site, ask: Ask) -> Answer:
 
 
 def _resource(site: Site, ask: Ask, account: Account, world: World) -> Answer:
-    world = ask.snapshot or world
+    world = world if ask.snapshot is None else ask.snapshot
     with world.lock:
         if ask.name in LISTS:
             return LISTS[ask.name](world, ask.query, site.switches, ask.turn)

@@ -22,6 +22,7 @@ version: 1
 sources:
   - name: demo
     system: voki
+    streams: [evaluations]
     simulator: {seed: 3, evaluations: 300}
 """
 ACCOUNT = """
@@ -31,6 +32,7 @@ sources:
     system: voki
     base_url: {url}
     tenant: demo
+    streams: [evaluations]
     auth: {{token: "${{VOKI_TOKEN}}"}}
 """
 

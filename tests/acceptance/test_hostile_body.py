@@ -28,7 +28,8 @@ def test_half_a_gigabyte_of_blanks_costs_the_process_no_memory(tmp_path: Path) -
         one.script.faults.append(Fault("bomb", "list"))
         (tmp_path / "config.yaml").write_text(
             f"""version: 1
-sources: [{{system: voki, name: hostile, tenant: demo, base_url: '{one.base_url}', auth: {{token: {TOKEN}}}}}]"""
+sources: [{{system: voki, name: hostile, tenant: demo, base_url: '{one.base_url}', auth: {{token: {TOKEN}}},
+           streams: [evaluations]}}]"""
         )
         command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "pipeline", "sync", "--json"]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}

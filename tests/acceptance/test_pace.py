@@ -25,6 +25,7 @@ sources:
     system: voki
     base_url: {url}
     tenant: demo
+    streams: [evaluations]
     page_size: {page_size}
     auth: {{token: secret}}
 """

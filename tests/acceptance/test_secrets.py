@@ -117,7 +117,9 @@ def configure(folder: Path, urls: Mapping[str, str]) -> None:
     for name, url in urls.items():
         login = "{email: night@example.com, password: '${VOKI_PASSWORD}'}"
         auth = login if name == "bad_login" else "{token: '${VOKI_TOKEN}'}"
-        lines.append(f"  - {{system: voki, name: {name}, tenant: demo, base_url: '{url}', auth: {auth}}}")
+        lines.append(
+            f"  - {{system: voki, name: {name}, tenant: demo, base_url: '{url}', auth: {auth}, streams: [evaluations]}}"
+        )
     (folder / "config.yaml").write_text("\n".join(lines))
 
 

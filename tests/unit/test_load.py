@@ -65,6 +65,7 @@ def package(
         fetched=valid.fetched,
         duplicates=valid.duplicates,
         table=normalize(EVALUATIONS, valid.valid, Privacy()),
+        child=None,
         dead=valid.dead,
         tiles=tiles,
         oldest=EPOCH,

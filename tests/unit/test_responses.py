@@ -73,9 +73,12 @@ def test_other_refusals_are_final(status: int) -> None:
         answer(status, b"")
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_credential_says_where_to_look(status: int) -> None:
-    with pytest.raises(AuthError, match="check the environment variables"):
+@pytest.mark.parametrize(
+    ("status", "where"),
+    [(401, "check the environment variables"), (403, "leave the stream out of `streams`")],
+)
+def test_a_refused_credential_says_where_to_look(status: int, where: str) -> None:
+    with pytest.raises(AuthError, match=where):
         answer(status, b"")
 
 

@@ -30,7 +30,9 @@ HIDE = Privacy({"comment": "pseudonym", "customer_name": "drop"}, SecretStr("key
 
 
 def stream() -> Stream:
-    [found] = streams(Account("demo", "voki", "http://127.0.0.1", "demo", {}, (), 100, Limit(1)))
+    [found] = streams(
+        Account("demo", "voki", "http://127.0.0.1", "demo", {}, ("evaluations",), 100, Limit(1))
+    )
     return found
 
 

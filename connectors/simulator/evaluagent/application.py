@@ -5,7 +5,6 @@ arrival of a request and its answer there is no waiting but the script's latency
 an answer is one consistent look at the tables.
 """
 
-import asyncio
 import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ from functools import partial
 
 from aiohttp import web
 
-from connectors.simulator import faults
 from connectors.simulator.clock import Now, seconds, stamp
 from connectors.simulator.evaluagent import faults as spoiling
 from connectors.simulator.evaluagent import imports, queries, shapes
@@ -22,9 +20,10 @@ from connectors.simulator.evaluagent.paging import Where
 from connectors.simulator.evaluagent.switches import Switches
 from connectors.simulator.evaluagent.wire import errors, refused, resource, too_many
 from connectors.simulator.evaluagent.world import QualityWorld
+from connectors.simulator.exchange import exchange
 from connectors.simulator.limits import DAY, MINUTE, Limit, Windows
 from connectors.simulator.log import Arrival, Log
-from connectors.simulator.script import Script
+from connectors.simulator.script import Fault, Script
 from connectors.simulator.wire import Answer, Refused, encode
 
 ROUTES = (
@@ -93,54 +92,44 @@ def add_routes(app: web.Application, site: Site) -> None:
 
 
 async def _respond(site: Site, name: str, template: str, request: web.Request) -> web.StreamResponse:
-    """Log, wait, let things happen, answer, and log the status."""
     credentials = request.headers.get("Authorization", "")
     key = site.gate.name(credentials) if credentials else request.remote or ""
-    arrival = site.log.arrive(request.method, template, request.path, dict(request.query), key)
-    status: int | None = None
-    try:
-        response, status = await _answer(site, name, template, request, arrival)
-        return response
-    finally:
-        site.log.answered(arrival.n, status)
+    answering = partial(_answer, site, (name, template), credentials, request)
+    dress = partial(_dressed, request, site)
+    return await exchange(site, (name, template), key, request, answering, error=errors, dress=dress)
 
 
-async def _answer(
-    site: Site, name: str, template: str, request: web.Request, arrival: Arrival
-) -> tuple[web.StreamResponse, int | None]:
-    body = await request.read()
-    if site.script.latency:
-        await asyncio.sleep(site.script.latency())
-    site.script.mutate(name, arrival)
-    fault = site.script.strike(name, arrival)
-    answer = await faults.instead(fault, site.now(), errors) if fault else None
-    if answer is None:
-        origin = f"{request.scheme}://{request.host}"
-        ask = Ask(
-            name=name,
-            method=request.method,
-            template=template,
-            where=Where(origin, request.path, spoiling.bend(fault, request.query, site.switches)),
-            params=dict(request.match_info),
-            body=body,
-            content_type=request.headers.get("Content-Type", ""),
-            credentials=request.headers.get("Authorization", ""),
-            address=request.remote or "",
-            turn=arrival.n,
-            url_length=len(request.raw_path),
-            snapshot=fault.snapshot if fault and fault.kind == "stale" else None,
-        )
-        answer = reply(site, ask)
-        if fault:
-            answer = spoiling.spoil(fault, answer, request.query, str(request.rel_url))
-    answer = _dressed(answer, request, site.switches)
-    response = await faults.send(request, answer, fault, site.now())
-    return response, answer.status or None
+def _answer(
+    site: Site,
+    names: tuple[str, str],
+    credentials: str,
+    request: web.Request,
+    body: bytes,
+    fault: Fault | None,
+    arrival: Arrival,
+) -> Answer:
+    origin = f"{request.scheme}://{request.host}"
+    ask = Ask(
+        name=names[0],
+        method=request.method,
+        template=names[1],
+        where=Where(origin, request.path, spoiling.bend(fault, request.query, site.switches)),
+        params=dict(request.match_info),
+        body=body,
+        content_type=request.headers.get("Content-Type", ""),
+        credentials=credentials,
+        address=request.remote or "",
+        turn=arrival.n,
+        url_length=len(request.raw_path),
+        snapshot=fault.snapshot if fault and fault.kind == "stale" else None,
+    )
+    answer = reply(site, ask)
+    return spoiling.spoil(fault, answer, request.query, str(request.rel_url)) if fault else answer
 
 
-def _dressed(answer: Answer, request: web.Request, switches: Switches) -> Answer:
+def _dressed(request: web.Request, site: Site, answer: Answer) -> Answer:
     """The answer in the forms that hold for all: type, further members, compression."""
-    payload, headers = answer.payload, dict(answer.headers)
+    payload, headers, switches = answer.payload, dict(answer.headers), site.switches
     if not isinstance(payload, dict):
         return answer
     if switches.members == "many" and "data" in payload:

@@ -4,11 +4,9 @@ CODE: `filter[published_at;between]=A,B`, `sort=[-]published_at`, `include=conta
 they behave at their edges is in the switches. A page is two bisections and a slice.
 """
 
-import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any
 
 from connectors.simulator.evaluagent import shapes
@@ -16,7 +14,6 @@ from connectors.simulator.evaluagent.directory import Collection
 from connectors.simulator.evaluagent.paging import (
     NAMES,
     Query,
-    Slice,
     Where,
     cut,
     envelope,
@@ -26,7 +23,9 @@ from connectors.simulator.evaluagent.paging import (
 from connectors.simulator.evaluagent.scoring import Wire
 from connectors.simulator.evaluagent.switches import Switches
 from connectors.simulator.evaluagent.wire import bad_parameter, refused
-from connectors.simulator.evaluagent.world import Key, QualityWorld, edge, micros, moment_of
+from connectors.simulator.evaluagent.world import QualityWorld, micros, moment_of
+from connectors.simulator.table import Span
+from connectors.simulator.ties import in_order
 from connectors.simulator.wire import Answer
 
 BETWEEN, USERNAME = "filter[published_at;between]", "filter[username]"
@@ -39,22 +38,18 @@ def evaluations(world: QualityWorld, where: Where, switches: Switches, turn: int
     _known(query, switches, {BETWEEN}, {"include", "sort"})
     with_contacts = _include(query, switches)
     order = _order(query, switches)
-    keys, low, high = world.span(*_bounds(query, switches, now))
+    found, ties_as = world.span(*_bounds(query, switches, now)), switches.tie_order
     if order == "by_id":
-        keys = sorted(keys[low:high], key=lambda key: key[1])
-        low, high = 0, len(keys)
-    scheme = switches.paging
-    by_row = (
-        scheme == "cursor"
-        and switches.cursor == "row"
-        and switches.tie_order == "stable"
-        and order != "by_id"
+        keys, low, high = found
+        found, ties_as = (sorted(keys[low:high], key=lambda key: key[1]), 0, high - low), "stable"
+    by_row = switches.cursor == "row" and switches.tie_order == "stable" and order != "by_id"
+    scheme, start = switches.paging, None
+    if scheme == "cursor" and (cursor := read_cursor(query, switches)) is not None:
+        start = _after(found, cursor, order) if by_row else _place(cursor)
+    page = cut(query, switches, found[2] - found[1], scheme=scheme, start=start)
+    chosen = in_order(
+        found, (page.first, page.last), descending=order == "newest", ties_as=ties_as, turn=turn
     )
-    start = None
-    if scheme == "cursor" and (found := read_cursor(query, switches)) is not None:
-        start = _after(keys, (low, high), found, order) if by_row else _place(found)
-    page = cut(query, switches, high - low, scheme=scheme, start=start)
-    chosen = _chosen(keys, (low, high), page, order, ties_as=switches.tie_order, turn=turn)
     following = None
     if scheme == "cursor" and page.last < page.total:
         following = pack_cursor(list(chosen[-1]) if by_row and chosen else page.last)
@@ -177,14 +172,14 @@ def _included(world: QualityWorld, rows: Sequence[Wire], switches: Switches) -> 
     return {"included": list(found.values())}
 
 
-def _after(keys: list[Key], within: tuple[int, int], cursor: Any, order: str) -> int:
+def _after(found: Span, cursor: Any, order: str) -> int:
     """The place after the row that a cursor names, counted in the order asked for."""
     match cursor:
         case [int(at), str(row_id), int(serial)]:
             key = (at, row_id, serial)
         case _:
             raise bad_parameter(NAMES["cursor"][0], "The cursor is not valid.")
-    low, high = within
+    keys, low, high = found
     if order == "oldest":
         return min(max(bisect_right(keys, key), low), high) - low
     return high - min(max(bisect_left(keys, key), low), high)
@@ -194,28 +189,3 @@ def _place(cursor: Any) -> int:
     if not isinstance(cursor, int) or cursor < 0:
         raise bad_parameter(NAMES["cursor"][0], "The cursor is not valid.")
     return cursor
-
-
-def _chosen(
-    keys: list[Key], within: tuple[int, int], page: Slice, order: str, *, ties_as: str, turn: int
-) -> list[Key]:
-    """Of the keys within [low, high), the page in the order asked for."""
-    low, high = within
-    if page.first >= page.last:
-        return []
-    newest = order == "newest"
-    left, right = (high - page.last, high - page.first) if newest else (low + page.first, low + page.last)
-    if ties_as == "stable" or order == "by_id":
-        return keys[left:right][::-1] if newest else keys[left:right]
-    # Widen to whole moments, put every tie in its order, cut again.
-    start = max(low, bisect_left(keys, edge(keys[left][0])))
-    stop = min(high, bisect_left(keys, edge(keys[right - 1][0] + 1)))
-    ties = [list(tie) for _, tie in groupby(keys[start:stop], key=lambda key: key[0])]
-    for tie in ties:
-        if len(tie) > 1 and ties_as == "shuffled":
-            random.Random(turn << 60 ^ tie[0][0]).shuffle(tie)
-        elif ties_as == "by_id_desc":
-            tie.reverse()
-    ordered = [key for tie in (ties[::-1] if newest else ties) for key in tie]
-    skip = stop - right if newest else left - start
-    return ordered[skip : skip + page.last - page.first]

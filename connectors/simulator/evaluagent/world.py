@@ -1,12 +1,11 @@
 """The tables of one contract: what is true at evaluagent. The oracle of every completeness test.
 
 An evaluation is a flat dict: `id`, the attributes under their wire names, `agent_id` and `contact_ids`; how it
-looks on the wire is shapes.py and the switches. Beside the rows stands one sorted list of keys, so that a page
-is two bisections and a slice. Times are whole microseconds. A row is never changed in place: an edit puts a new
-object, so that a snapshot costs no deep copy. Every public method takes the lock.
+looks on the wire is shapes.py and the switches. They stand in a table ordered by `published_at` in whole
+microseconds, so that a page is two bisections and a slice. Contacts are beside them, by id. No row is ever
+changed in place. One lock guards all.
 """
 
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +13,7 @@ from typing import Any
 from connectors.simulator.clock import EPOCH, read_time
 from connectors.simulator.evaluagent.directory import Directory, Ids
 from connectors.simulator.evaluagent.scoring import Wire
-
-Key = tuple[int, str, int]  # published_at in unix microseconds, id as text, serial number of the row
+from connectors.simulator.table import Axis, Key, Label, Span, Table
 
 MICRO = timedelta(microseconds=1)
 UNTIL = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,11 +21,6 @@ UNTIL = datetime(2026, 1, 1, tzinfo=UTC)
 
 def micros(moment: datetime) -> int:
     return (moment - EPOCH) // MICRO
-
-
-def edge(at: int) -> Key:
-    """The smallest key of a moment: everything before it is older."""
-    return (at, "", -1)
 
 
 def stamp(at: int) -> str:
@@ -41,16 +34,16 @@ def moment_of(text: str) -> datetime:
     return found if isinstance(found, datetime) else datetime(found.year, found.month, found.day, tzinfo=UTC)
 
 
+PUBLISHED = Axis("published_at", micros, stamp)
+
+
 class QualityWorld(Directory):
     """Owns the evaluations and contacts of one contract, and the order in which things happened to them."""
 
     def __init__(self, contract: str = "demo", *, until: datetime = UNTIL, ids: Ids = "uuid") -> None:
         super().__init__(contract, ids)
         self.until = until  # where the built-in calendar starts
-        self._serial = 0
-        self._rows: dict[Key, Wire] = {}
-        self._keys: list[Key] = []
-        self._by_id: dict[str, tuple[Key, ...]] = {}
+        self._evaluations = Table(contract, _plausible, _everything, self.lock, PUBLISHED)
         self._contacts: dict[str, Wire] = {}
 
     # -- what a test or the API does to the tables -----------------------------------------------
@@ -63,31 +56,23 @@ class QualityWorld(Directory):
         """
         with self.lock:
             row_id = str(fields.pop("id", None) or self.new_id("evaluations"))
-            agents = [row["id"] for row in self._tables["users"].values() if row.get("agent_team")]
-            row: Wire = {
-                "id": row_id,
-                "published_at": stamp(micros(at)),
-                "outcome": "Pass",
-                "score": 100.0,
-                "scorecard_id": next(iter(self._scorecards), "scorecard"),
-                "evaluator_id": None,
-                "evaluated_at": stamp(micros(at - timedelta(hours=1))),
-                "auto_failed": False,
-                "line_items": [],
-                "agent_id": agents[0] if agents else None,
-            } | fields
-            if "contact_ids" not in row:
+            if "contact_ids" not in fields:
                 chosen = [f"call-{row_id}"] if references is None else references
-                row["contact_ids"] = [self.add_contact(at, reference=name) for name in chosen]
-            for contact_id in row["contact_ids"]:
+                fields["contact_ids"] = [self.add_contact(at, reference=name) for name in chosen]
+            for contact_id in fields["contact_ids"]:
                 self.edit_contact(contact_id, evaluation_id=row_id)
-            self._put(micros(at), row)
-            return row_id
+            agents = (row["id"] for row in self._tables["users"].values() if row.get("agent_team"))
+            fields.setdefault("agent_id", next(agents, None))
+            fields.setdefault("scorecard_id", next(iter(self._scorecards), "scorecard"))
+            self.counts["published"] += 1
+            return self._evaluations.insert(at, id=row_id, **fields)
 
     def publish_raw(self, at: datetime, resource: Mapping[str, Any]) -> str:
         """Add a resource object that is sent exactly as it stands; `at` is its place in the order."""
         with self.lock:
-            return self._put(micros(at), {"id": str(resource.get("id", "")), "raw": dict(resource)})
+            self.counts["published"] += 1
+            row = {"id": str(resource.get("id", "")), "raw": dict(resource)}
+            return self._evaluations.insert_raw(at, row)
 
     def tie_burst(self, at: datetime, n: int) -> list[str]:
         """Publish n evaluations at one moment."""
@@ -114,21 +99,16 @@ class QualityWorld(Directory):
     def edit(self, row_id: str, at: datetime | None = None, **fields: Any) -> None:
         """Change an evaluation. Without `at` it keeps its publication date, as after a dispute."""
         with self.lock:
-            for key in self._by_id[row_id]:
-                row = self._drop(key) | fields
-                if at is not None:
-                    row["published_at"] = stamp(micros(at))
-                insort(self._keys, self._name(key[0] if at is None else micros(at), row, serial=key[2]))
-                self.counts["edited"] += 1
+            self._evaluations.edit(row_id, at=at, **fields)
+            self.counts["edited"] += 1
 
     def delete(self, row_id: str) -> None:
         """Take an evaluation away; its contacts stay, not evaluated."""
         with self.lock:
-            for key in self._by_id[row_id]:
-                for contact_id in self._drop(key).get("contact_ids", ()):
-                    if contact_id in self._contacts:
-                        self.edit_contact(contact_id, evaluation_id=None)
-                self.counts["deleted"] += 1
+            for contact in list(self.contacts_of(self._evaluations.find(row_id) or {})):
+                self.edit_contact(contact["id"], evaluation_id=None)
+            self._evaluations.delete(row_id)
+            self.counts["deleted"] += 1
 
     def purge(self, *, evaluated: datetime | None = None, not_evaluated: datetime | None = None) -> int:
         """Retention (DOC): contacts older than these are gone, their evaluations stay. Gives the number."""
@@ -145,29 +125,25 @@ class QualityWorld(Directory):
             return len(gone)
 
     def fill(self, rows: Iterable[tuple[int, Wire]], contacts: Iterable[Wire]) -> None:
-        """Add many (microseconds, evaluation), then their contacts: one sort, none is counted."""
+        """Add many (microseconds, evaluation), then their contacts; none is counted."""
         with self.lock:
-            self._keys += [self._name(at, row) for at, row in rows]
+            self._evaluations.fill(rows)
             self._contacts |= {contact["id"]: contact for contact in contacts}
-            self._keys.sort()
 
     # -- what the API and the tests ask ----------------------------------------------------------
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._evaluations)
 
-    def span(self, lower: int | None = None, upper: int | None = None) -> tuple[list[Key], int, int]:
+    def span(self, lower: int | None = None, upper: int | None = None) -> Span:
         """The keys and where [lower, upper) lies in them, in microseconds. The list is the table's: only read."""
-        low = 0 if lower is None else bisect_left(self._keys, edge(lower))
-        high = len(self._keys) if upper is None else bisect_left(self._keys, edge(upper))
-        return self._keys, low, max(low, high)
+        return self._evaluations.span(lower, upper)
 
     def row(self, key: Key) -> Wire:
-        return self._rows[key]
+        return self._evaluations.row(key)
 
     def find(self, row_id: str) -> Wire | None:
-        keys = self._by_id.get(row_id)
-        return self._rows[keys[-1]] if keys else None
+        return self._evaluations.find(row_id)
 
     def contacts_of(self, row: Mapping[str, Any]) -> Iterator[Wire]:
         """The contacts of an evaluation that are still kept."""
@@ -178,12 +154,9 @@ class QualityWorld(Directory):
     def rows(self, lower: datetime | None = None, upper: datetime | None = None) -> list[Wire]:
         """The evaluations now, oldest first, of [lower, upper), each with its `contacts`: the oracle."""
         with self.lock:
-            keys, low, high = self.span(
-                None if lower is None else micros(lower), None if upper is None else micros(upper)
-            )
             return [
-                self._rows[key] | {"contacts": [dict(one) for one in self.contacts_of(self._rows[key])]}
-                for key in keys[low:high]
+                row | {"contacts": [dict(one) for one in self.contacts_of(row)]}
+                for row in self._evaluations.rows(lower, upper)
             ]
 
     def contacts(self) -> list[Wire]:
@@ -192,49 +165,40 @@ class QualityWorld(Directory):
             return [dict(row) for row in self._contacts.values()]
 
     def ids(self) -> set[str]:
-        with self.lock:
-            return set(self._by_id)
+        return self._evaluations.ids()
 
     def mark(self) -> int:
         """A moment in the history of the evaluations, for `alive_since`."""
-        with self.lock:
-            return self._serial
+        return self._evaluations.mark()
 
     def alive_since(self, mark: int) -> set[str]:
         """Ids of the evaluations that were there at the mark and have not been away since."""
-        with self.lock:
-            return {key[1] for key in self._rows if key[2] < mark}
+        return self._evaluations.alive_since(mark)
 
     def snapshot(self) -> "QualityWorld":
         """The tables as they are now, as a world of their own."""
         with self.lock:
             twin = QualityWorld(self.contract, until=self.until, ids=self.id_form)
-            twin.counts, twin._named, twin._serial = self.counts.copy(), self._named, self._serial
+            twin.counts, twin._named = self.counts.copy(), self._named
             twin._scorecards, twin._contacts = dict(self._scorecards), dict(self._contacts)
             twin._tables = {name: dict(table) for name, table in self._tables.items()}
-            twin._rows, twin._by_id, twin._keys = dict(self._rows), dict(self._by_id), list(self._keys)
+            twin._evaluations = self._evaluations.snapshot(twin.lock)
             return twin
 
-    # -- inside ----------------------------------------------------------------------------------
 
-    def _put(self, at: int, row: Wire) -> str:
-        key = self._name(at, row)
-        insort(self._keys, key)
-        self.counts["published"] += 1
-        return key[1]
+def _plausible(row_id: str, at: int) -> Wire:
+    """A perfect evaluation."""
+    return {
+        "id": row_id,
+        "published_at": stamp(at),
+        "outcome": "Pass",
+        "score": 100.0,
+        "evaluator_id": None,
+        "evaluated_at": stamp(at),
+        "auto_failed": False,
+        "line_items": [],
+    }
 
-    def _name(self, at: int, row: Wire, *, serial: int | None = None) -> Key:
-        """Register a row under its key; the sorted list is the caller's."""
-        if serial is None:
-            serial, self._serial = self._serial, self._serial + 1
-        key = (at, str(row["id"]), serial)
-        self._rows[key] = row
-        self._by_id[key[1]] = (*self._by_id.get(key[1], ()), key)
-        return key
 
-    def _drop(self, key: Key) -> Wire:
-        del self._keys[bisect_left(self._keys, key)]
-        others = tuple(other for other in self._by_id.pop(key[1]) if other != key)
-        if others:
-            self._by_id[key[1]] = others
-        return self._rows.pop(key)
+def _everything(_row: Mapping[str, Any]) -> Iterator[Label]:
+    yield "all"
