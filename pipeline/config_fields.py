@@ -143,6 +143,12 @@ def some(value: tuple[T, ...]) -> tuple[T, ...]:
     return value
 
 
+def distinct(value: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(value)) < len(value):
+        raise ValueError("names an entry twice: keep one of them")
+    return value
+
+
 def at_most(value: timedelta, most: timedelta, written: str) -> timedelta:
     if value > most:
         raise ValueError(f"is too long: write `{written}` or less")
@@ -157,7 +163,7 @@ def name(value: str) -> str:
 
 def tenant(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", value):
-        raise ValueError("is not a tenant: write the short name that Voki shows, for example `acme`")
+        raise ValueError("is not a tenant: write the short name of the account, for example `acme`")
     return value
 
 
@@ -169,7 +175,7 @@ def _printable(value: str) -> str:
 
 def _secret(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().strip():
-        raise ValueError("is empty: give it through an environment variable, such as `${VOKI_PASSWORD}`")
+        raise ValueError("is empty: give it through an environment variable, such as `${VOKI_TOKEN}`")
     if not value.get_secret_value().isprintable():
         raise ValueError("holds a line break or control character: check how the variable was set")
     return value
@@ -178,7 +184,14 @@ def _secret(value: SecretStr) -> SecretStr:
 def _token(value: SecretStr) -> SecretStr:
     """A token travels in a header: a line break in it would be a second header."""
     if not re.fullmatch(r"[!-~]+", _secret(value).get_secret_value()):
-        raise ValueError("holds a space or a character that no header can carry: give the bare token")
+        raise ValueError("holds a space or a character that no header can carry: give the bare value")
+    return value
+
+
+def _key_id(value: SecretStr) -> SecretStr:
+    """HTTP Basic ends the user's name at the first colon."""
+    if ":" in _token(value).get_secret_value():
+        raise ValueError("holds a colon: give the Access Key ID alone, without the Secret Key")
     return value
 
 
@@ -201,6 +214,7 @@ def _zones() -> frozenset[str]:
 
 
 Filled = AfterValidator(some)
+Distinct = AfterValidator(distinct)
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Instant = Annotated[datetime, BeforeValidator(instant)]
 Origin = Annotated[str, AfterValidator(origin)]
@@ -212,6 +226,7 @@ Whole = Annotated[int, BeforeValidator(whole)]
 Line = Annotated[str, AfterValidator(_printable)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
+KeyId = Annotated[SecretStr, AfterValidator(_key_id)]
 OptionalToken = Annotated[Token | None, BeforeValidator(_empty_is_none)]
 Name = Annotated[str, AfterValidator(name)]
 Tenant = Annotated[str, AfterValidator(tenant)]

@@ -39,7 +39,9 @@ _MISSING: Mapping[str, str] = {
     "version": "write `version: 1` as the first line",
     "sources": "write at least one source; `evalsync init` asks for what it needs",
     "name": "write a short name, for example `name: acme`",
-    "system": "write `system: voki`",
+    "system": "write `system: voki` or `system: evaluagent`",
+    "access_key_id": "write `access_key_id: ${EVALUAGENT_KEY_ID}`",
+    "secret_key": "write `secret_key: ${EVALUAGENT_SECRET}`",
     "cron": 'write five fields, for example `cron: "15 2 * * *"`',
 }
 

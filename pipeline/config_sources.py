@@ -10,9 +10,11 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipeline.config_fields import (
+    Distinct,
     Duration,
     Filled,
     Instant,
+    KeyId,
     Line,
     LocalPath,
     Name,
@@ -152,7 +154,7 @@ class VokiSource(AnySource):
 
 
 class EvaluagentAuth(Section):
-    access_key_id: Secret
+    access_key_id: KeyId
     secret_key: Secret
     mode: Literal["basic", "bearer"] = "basic"
 
@@ -163,6 +165,12 @@ class EvaluagentPaging(Section):
     page_size: Whole = Field(50, ge=1, le=1000)
     next: Line = "links.next"
     total: Line = "meta.page.total"
+
+    @model_validator(mode="after")
+    def _two_names(self) -> Self:
+        if self.number == self.size:
+            raise ValueError("has one name for `number` and `size`: give each its own, as the API has them")
+        return self
 
 
 class EvaluagentAssume(Section):
@@ -194,7 +202,7 @@ class EvaluagentSource(AnySource):
     base_url: Origin | None = None
     auth: EvaluagentAuth | None = None  # set unless there is a simulator
     streams: Annotated[tuple[EvaluagentStream, ...], Filled] = get_args(EvaluagentStream)
-    integrations: tuple[Line, ...] = ()  # of conversational analytics, which cannot be asked for without one
+    integrations: Annotated[tuple[Line, ...], Distinct] = ()  # analytics cannot be asked for without one
     details: tuple[Literal["quality_evaluations", "conversations"], ...] = ()  # asked for one by one
     assume: EvaluagentAssume = EvaluagentAssume()
 
@@ -212,9 +220,12 @@ class EvaluagentSource(AnySource):
 
     @model_validator(mode="after")
     def _one_account(self) -> Self:
-        if self.simulator is None and (self.auth is None or not (self.region or self.base_url)):
+        where = self.region or self.base_url
+        needed = [key for key, given in (("region", where), ("auth", self.auth)) if not given]
+        if self.simulator is None and needed:
+            listed = ", ".join(f"`{key}`" for key in needed)
             raise ValueError(
-                "needs `region` and `auth` for a real account: add them, or write `simulator: {seed: 7}`"
+                f"needs {listed} for a real account: add what is missing, or write `simulator: {{seed: 7}}`"
             )
         if self.region and self.base_url:
             raise ValueError("has a `region` and a `base_url`: keep one of them")

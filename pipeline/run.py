@@ -11,7 +11,7 @@ to each of them, and its outcome is the worst of theirs.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,16 +21,19 @@ import structlog
 
 from connectors.clock import Clock, system_clock
 from connectors.http import Ceiling
+from connectors.registry import SOURCES, Connector
 from connectors.source import Stream
 from pipeline import marts, package
 from pipeline.config import Config
 from pipeline.destinations import lake
 from pipeline.destinations.store import Store
+from pipeline.destinations.warehouse import transaction
 from pipeline.engines import DuckDBEngine
 from pipeline.extract import Extraction
 from pipeline.files import private_folder
 from pipeline.job import Asked, Job, Progress
 from pipeline.lease import Held, hold
+from pipeline.mapping import read_agents
 from pipeline.privacy import Privacy
 from pipeline.receipt import BudgetLeft, Receipt, StreamReceipt, outcome_of
 from pipeline.reread import look_again
@@ -75,17 +78,21 @@ async def run(
     clock: Clock | None = None,
     stop: asyncio.Event | None = None,
     progress: Progress | None = None,
+    connectors: Mapping[str, Connector] = SOURCES,
 ) -> Receipt:
     """One sync of the configured sources. Raises ConfigError and WarehouseBusy; all else is in the receipt.
 
-    `stop` ends it at the edge of a page. Nothing is lost by cancelling it either.
+    `stop` ends it at the edge of a page. Nothing is lost by cancelling it either. `connectors` is the registry, or
+    one with more in it.
     """
     clock = clock or system_clock()
     chosen = selected(config, request.sources)
     async with hold(config, clock, stop or asyncio.Event()) as held, AsyncExitStack() as stack:
         ceiling = None if request.max_requests is None else Ceiling(request.max_requests)
         opened = [
-            await stack.enter_async_context(open_source(source, held.folders, clock, ceiling, held.stop))
+            await stack.enter_async_context(
+                open_source(source, held.folders, clock, ceiling, held.stop, connectors)
+            )
             for source in chosen
         ]
         held.receipt = await _work(held, request, opened, progress or Unwatched())
@@ -184,9 +191,17 @@ async def rebuild_marts(config: Config, only: Sequence[str]) -> tuple[Path, list
 
 
 async def apply_settings(store: Store, config: Config) -> None:
-    """Put what the marts need to know of the configuration where they read it."""
+    """Put what the marts need to know of the configuration where they read it. ConfigError: the file `agents`."""
+    pairs = await asyncio.to_thread(read_agents, config.agents) if config.agents else []
     values = {"timezone": config.reporting.timezone, "satisfied_from": config.reporting.satisfied_from}
-    await store.use(lambda db: db.execute(statement("load/settings"), values) and None)
+    agents = {"voki_users": [user for user, _ in pairs], "agents": [agent for _, agent in pairs]}
+
+    def write(db: duckdb.DuckDBPyConnection) -> None:
+        with transaction(db, store.fence):
+            db.execute(statement("load/settings"), values)
+            db.execute(statement("load/agents"), agents)
+
+    await store.use(write)
 
 
 def privacy_of(config: Config) -> Privacy:

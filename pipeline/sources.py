@@ -4,7 +4,7 @@ for. Promises that everything opened is closed, and that a credential is only ev
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from connectors.budget import Budget
 from connectors.clock import Clock
 from connectors.http import Ceiling, HttpClient
-from connectors.registry import SOURCES
+from connectors.registry import SOURCES, Connector
 from connectors.source import Account, Limit, Stream
 from pipeline.config import Config, EvaluagentSource, Source
 from pipeline.folders import Folders
@@ -39,15 +39,18 @@ async def open_source(
     clock: Clock,
     ceiling: Ceiling | None = None,
     stop: asyncio.Event | None = None,
+    connectors: Mapping[str, Connector] = SOURCES,
 ) -> AsyncIterator[OpenSource]:
     """Open one source; its simulator lives as long as it."""
+    connector = connectors[source.system]
     if source.simulator is None:
-        async with _open(source, account_of(source), folders, clock, ceiling, stop) as one:
+        account = account_of(source, connectors)
+        async with _open(source, account, connector, folders, clock, ceiling, stop) as one:
             yield one
         return
     async with simulated(source) as (base_url, credentials):
         account = _account(source, base_url, credentials)
-        async with _open(source, account, folders, clock, ceiling, stop) as one:
+        async with _open(source, account, connector, folders, clock, ceiling, stop) as one:
             yield one
 
 
@@ -55,12 +58,12 @@ async def open_source(
 async def _open(
     source: Source,
     account: Account,
+    connector: Connector,
     folders: Folders,
     clock: Clock,
     ceiling: Ceiling | None,
     stop: asyncio.Event | None,
 ) -> AsyncIterator[OpenSource]:
-    connector = SOURCES[account.system]
     key = budget_key(source, account)
     budget = Budget(folders.budget, clock, connector.limits(account), key=key, place_source=account.name)
     client = HttpClient(
@@ -90,10 +93,10 @@ def selected(config: Config, names: tuple[str, ...]) -> list[Source]:
     return [source for source in config.sources if not names or source.name in names]
 
 
-def account_of(source: Source) -> Account:
+def account_of(source: Source, connectors: Mapping[str, Connector] = SOURCES) -> Account:
     """Who we are at a source; of one with a simulator, all but its address of the moment."""
     region = getattr(source, "region", None)
-    base_url = SOURCES[source.system].regions[region] if region else source.base_url
+    base_url = connectors[source.system].regions[region] if region else source.base_url
     return _account(source, base_url or "", _credentials(source))
 
 

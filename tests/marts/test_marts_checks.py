@@ -1,10 +1,11 @@
-"""Every check of every mart finds the fault that it is there for."""
+"""Every check finds the fault that it is there for; those of quality are in test_quality_marts_checks."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
+from quality_marts import COMPUTED
 
 from pipeline.engines import DuckDBEngine
 from pipeline.marts import Mart, build, load_marts, statements
@@ -169,4 +170,4 @@ def test_check_finds(
 def test_every_check_has_a_fault() -> None:
     shipped = load_marts(Path(__file__).parents[2] / "sql" / "marts")
     tried = {(mart, check) for mart, check, _ in FAULTS}
-    assert len(tried) == sum(len(statements(mart.checks)) for mart in shipped)
+    assert len(tried) == sum(len(statements(mart.checks)) for mart in shipped if mart.name not in COMPUTED)

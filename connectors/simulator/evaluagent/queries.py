@@ -92,7 +92,7 @@ def single(world: QualityWorld, name: Collection, row_id: str, switches: Switche
     row = world.found(name, row_id)
     if row is None:
         raise refused(404)
-    return Answer(200, {"data": shapes.listed(name, row, switches)})
+    return Answer(200, {"data": shapes.listed(name, row, switches, single=True)})
 
 
 # -- what was asked --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from connectors.simulator.evaluagent.world import QualityWorld
 
 DETAILS = frozenset({"score", "evaluator_id", "evaluated_at", "auto_failed", "line_items"})
 _LINKS = frozenset({"id", "agent_id", "contact_ids"})
+_IDENTIFYING = frozenset({"id", "integration", "contact_reference", "agent_id"})
 _TIMES = ("published_at", "evaluated_at")
 _LOCAL = timezone(timedelta(hours=-3))
 
@@ -42,7 +43,7 @@ def contact(row: Wire) -> Wire:
     return resource("contacts", row["id"], attributes, back)
 
 
-def listed(name: Collection, row: Wire, switches: Switches) -> Wire:
+def listed(name: Collection, row: Wire, switches: Switches, *, single: bool = False) -> Wire:
     """A user, role, group or conversation."""
     if "raw" in row:
         return dict(row["raw"])
@@ -51,7 +52,7 @@ def listed(name: Collection, row: Wire, switches: Switches) -> Wire:
     if name == "roles":
         return _role(row)
     if name == "conversations":
-        return _conversation(row, switches)
+        return _conversation(row, switches, single=single)
     return resource("groups", row["id"], _but(row, "id"))
 
 
@@ -98,11 +99,14 @@ def _role(row: Wire) -> Wire:
     return resource("roles", row["id"], attributes, {"abilities": {"data": found}} if found else None)
 
 
-def _conversation(row: Wire, switches: Switches) -> Wire:
+def _conversation(row: Wire, switches: Switches, *, single: bool) -> Wire:
+    hidden = set() if single or switches.conversation_details == "list" else set(row) - _IDENTIFYING
+    if switches.conversation_integration == "left_out":
+        hidden.add("integration")
     if switches.conversation == "plain":
-        return dict(row)
+        return _but(row, *hidden)
     links = {"agent": linkage(switches.agent_type, row["agent_id"])}
-    return resource("conversations", row["id"], _but(row, "id", "agent_id"), links)
+    return resource("conversations", row["id"], _but(row, "id", "agent_id", *hidden), links)
 
 
 def _scorecard(attributes: Wire, links: Wire, switches: Switches) -> tuple[Wire, Wire]:

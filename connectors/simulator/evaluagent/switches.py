@@ -71,6 +71,8 @@ class Switches:
 
     # Analytics. DOC: `integration` is required.
     unknown_integration: Literal["empty", "400"] = "empty"
+    conversation_details: Literal["list", "single"] = "list"  # single: the list has only what identifies one
+    conversation_integration: Literal["repeated", "left_out"] = "repeated"  # does the answer name it again
     conversation: Literal["resource", "plain"] = "resource"  # plain: flat objects under data
 
     # Credentials. DOC: 24 hours; Basic is refused for a key in bearer mode.

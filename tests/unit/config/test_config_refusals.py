@@ -58,7 +58,7 @@ WRONG: list[tuple[str, str, int, tuple[str, ...]]] = [
     ("name: demo", "name: acme", 19, ("sources[1].name: ", "taken", "choose another")),
     ("name: acme\n    ", "", 7, ("sources[0].name: is missing", "write a short name")),
     ("system: voki\n    base", "system: vocki\n    base", 8, ("`vocki` must be one of", "did you mean `voki`?")),
-    ("system: voki\n    base", "base", 7, ("sources[0].system: is missing", "`system: voki`")),
+    ("system: voki\n    base", "base", 7, ("sources[0].system: is missing", "`system: voki` or `system: evaluagent`")),
     ("https://voki.avanter.com.br", "voki.avanter.com.br", 9, ("sources[0].base_url: is not a URL", "https://")),
     ("https://voki.avanter.com.br", "ftp://voki.example", 9, ("is not a URL",)),
     ("https://voki.avanter.com.br", "http://voki.example", 9, ("unencrypted", "`https://`")),
@@ -86,7 +86,7 @@ WRONG: list[tuple[str, str, int, tuple[str, ...]]] = [
     ("{token: ${VOKI_TOKEN}}", f'{{token: "{SENTINEL}}}', 23, ("cannot be read as YAML",)),
     ("{token: ${VOKI_TOKEN}}", "{token: ${}}", 11, ("names no variable", "`${NAME}`")),
     ("{token: ${VOKI_TOKEN}}", "{token: ${A:-${B}}}", 11, ("default that holds another variable", "write the")),
-    ("[evaluations]", "[evalutions]", 12, ("sources[0].streams[0]: `evalutions` must be `evaluations`",)),
+    ("[evaluations]", "[evalutions]", 12, ("sources[0].streams[0]: `evalutions` must be one of", "did you mean `evaluations`?")),
     ("[evaluations]", "evaluations", 12, ("must be a list", "`- `")),
     ("[evaluations]", "[]", 12, ("is empty", "at least one entry")),
     ("page_size: 50", "page_size: 1001", 13, ("sources[0].page_size: `1001` is too large", "1000 or less")),
@@ -109,7 +109,6 @@ WRONG: list[tuple[str, str, int, tuple[str, ...]]] = [
     ("per_minute: 60", "per_minut: 60", 17, ("unknown key `per_minut`", "`per_minute`")),
     ("date_unit: day", "date_unit: week", 18, ("`week` must be one of `second`, `day`",)),
     ("settle: 30s", "settle: 2h", 18, ("assume.settle: `2h` is too long", "`1h` or less")),
-    ("  - name: demo\n    system: voki", "  - name: demo\n    system: evaluagent", 20, ("syncs Voki only", "remove this")),
     ("seed: 7", "sed: 7", 21, ("unknown key `sed`", "`seed`")),
     ("{seed: 7, evaluations: 10,", "{file: a.csv, seed: 1,", 21, ("a `file` and a made-up world",)),
     ("{seed: 7, evaluations: 10,", "{columns: {rating: x},", 21, ("`columns` without a `file`", "add")),
@@ -201,17 +200,3 @@ def test_pseudonyms_need_their_key() -> None:
 def test_an_open_host_with_a_token_is_allowed() -> None:
     config = read(REAL.replace("127.0.0.1", "0.0.0.0"), ENV | {"EVALSYNC_TOKEN": SENTINEL})  # noqa: S104
     assert config.serve.token is not None
-
-
-def test_an_evaluagent_source_is_checked_and_refused_for_now() -> None:
-    source = """
-  - name: quality
-    system: evaluagent
-    region: europ
-    auth: {access_key_id: a, secret_key: b, mode: basic}
-    assume: {paging: {number: "page[number]", page_size: 50}, sort: published_at}
-"""
-    lines = refusal("version: 1\nsources:" + source, {}).splitlines()
-    assert len(lines) == 2
-    assert "syncs Voki only" in lines[0]
-    assert "did you mean `europe`?" in lines[1]

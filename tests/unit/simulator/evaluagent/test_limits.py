@@ -53,13 +53,12 @@ async def test_documented_figures_to_the_request(ask: Any) -> None:
         assert await times_let_through(ask, simulator, *talks, most=20) == 20  # shared by both
         writes = ("POST", IMPORT), ("POST", AUDIO)
         assert await times_let_through(ask, simulator, *writes, most=100) == 100
+        other = simulator.gate.create()
+        assert (await ask(simulator, PING, key=other)).status == 200  # per key
         clock.at += 59.9
         assert (await ask(simulator, PING)).status == 429
         clock.at += 0.1
         assert (await ask(simulator, PING)).status == 200
-        other = simulator.gate.create()
-        for _ in range(21):
-            assert (await ask(simulator, PING, key=other)).status == 200  # per key
 
 
 async def test_the_day(ask: Any) -> None:

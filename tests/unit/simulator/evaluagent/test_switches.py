@@ -271,6 +271,14 @@ async def test_readings_of_analytics(ask: Any) -> None:
         found = (await ask(simulator, f"{path}/{plain['id']}")).body["data"]
         assert found["type"] == "conversations"
         assert found["relationships"]["agent"]["data"]["id"] == plain["agent_id"]
+        assert "duration" in found["attributes"]
+        simulator.site.switches = Switches(conversation_details="single", conversation_integration="repeated")
+        slim = (await ask(simulator, path, integration="voki")).body["data"][0]
+        assert set(slim["attributes"]) == {"integration", "contact_reference"}
+        assert (await ask(simulator, f"{path}/{plain['id']}")).body["data"] == found
+        simulator.site.switches = Switches(conversation_details="list", conversation_integration="left_out")
+        unnamed = (await ask(simulator, path, integration="voki")).body["data"][0]
+        assert set(found["attributes"]) - set(unnamed["attributes"]) == {"integration"}
 
 
 async def test_forms_of_the_body(ask: Any) -> None:
