@@ -154,7 +154,7 @@ def _merge(
     [(all_changed, known)] = connection.execute(
         "SELECT count(*), count(*) FILTER (WHERE known) FROM changed"
     ).fetchall()
-    tables.write(connection, contract, _owner(package))
+    tables.write(connection, contract, _owner(package), now)
     return all_changed - known, known
 
 

@@ -37,10 +37,13 @@ def stage(connection: duckdb.DuckDBPyConnection, contract: TableContract) -> Non
     )
 
 
-def write(connection: duckdb.DuckDBPyConnection, contract: TableContract, owner: dict[str, Any]) -> None:
+def write(
+    connection: duckdb.DuckDBPyConnection, contract: TableContract, owner: dict[str, Any], now: datetime
+) -> None:
     """Put what is `changed` in the place of what was there; note of the rest that it was seen."""
     table, key = f"core.{contract.table}", contract.key
     replaced = f"(SELECT {key} FROM changed WHERE known)"
+    _keep(connection, contract, owner, now, replaced)
     connection.execute(f"DELETE FROM {table} WHERE {OWNED} AND {key} IN {replaced}", owner)
     connection.execute(f"INSERT INTO {table} BY NAME SELECT * EXCLUDE (known) FROM changed")
     connection.execute(
@@ -58,10 +61,38 @@ def bury(
     run_id: str,
 ) -> None:
     """Rows that are `gone` stay, with the moment at which that was noticed."""
+    _keep(connection, contract, owner, now, "(SELECT key FROM gone)")
     connection.execute(
         f"UPDATE core.{contract.table} SET _deleted_at = $now, _loaded_at = $now, _run_id = $run_id"
         f" WHERE {OWNED} AND {contract.key} IN (SELECT key FROM gone)",
         {**owner, "now": now, "run_id": run_id},
+    )
+
+
+def _keep(
+    connection: duckdb.DuckDBPyConnection,
+    contract: TableContract,
+    owner: dict[str, Any],
+    now: datetime,
+    keys: str,
+) -> None:
+    """The versions that are about to end go to the table's history."""
+    connection.execute(
+        f"INSERT INTO core.{contract.table}_history BY NAME"
+        " SELECT * EXCLUDE (_checked_at), _loaded_at AS valid_from, $now AS valid_to"
+        f" FROM core.{contract.table} WHERE {OWNED} AND {contract.key} IN {keys}",
+        {**owner, "now": now},
+    )
+
+
+def as_of(connection: duckdb.DuckDBPyConnection, contract: TableContract, moment: datetime) -> None:
+    """Fill a table from the attached warehouse `today`, as it was at a moment."""
+    table = f"core.{contract.table}"
+    connection.execute(
+        f"INSERT INTO {table} BY NAME SELECT * FROM today.{table} WHERE _loaded_at <= $moment"
+        " UNION ALL BY NAME SELECT * EXCLUDE (valid_from, valid_to), _observed_at AS _checked_at"
+        f" FROM today.{table}_history WHERE valid_from <= $moment AND valid_to > $moment",
+        {"moment": moment},
     )
 
 

@@ -91,5 +91,4 @@ LEFT JOIN (
 ) AS e ON e.side = l.side AND e.email = lower(trim(l.id))
 WHERE i.id IS NULL
   AND e.email IS NULL
-  AND EXISTS (SELECT 1 FROM marts.user_month_counts)
-  AND EXISTS (SELECT 1 FROM marts.agent_month_counts);
+  AND EXISTS (SELECT 1 FROM marts.user_month_counts);

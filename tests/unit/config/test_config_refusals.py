@@ -77,7 +77,7 @@ WRONG: list[tuple[str, str, int, tuple[str, ...]]] = [
     ("{token: ${VOKI_TOKEN}}", f"{{token:{SENTINEL}}}", 11, ("unknown key", "space missing after a colon")),
     ("{token: ${VOKI_TOKEN}}", f"{{{SENTINEL}}}", 11, ("sources[0].auth: has an unknown key",)),
     ("{token: ${VOKI_TOKEN}}", SENTINEL, 11, ("sources[0].auth: must be a block of keys",)),
-    ("{token: ${VOKI_TOKEN}}", f'{{token: "Bearer {SENTINEL}"}}', 11, ("auth.token: ", "bare token")),
+    ("{token: ${VOKI_TOKEN}}", f'{{token: "Bearer {SENTINEL}"}}', 11, ("auth.token: ", "bare value")),
     ("{token: ${VOKI_TOKEN}}", f'{{token: "{SENTINEL}\\n"}}', 11, ("auth.token: ", "line break")),
     ("{token: ${VOKI_TOKEN}}", "{token: 12345}", 11, ("auth.token: must be text", "quotes")),
     ("{token: ${VOKI_TOKEN}}", f"{{token: *{SENTINEL}}}", 11, ("`*`", "in quotes")),
