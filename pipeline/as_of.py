@@ -41,7 +41,7 @@ def build(folders: Folders, moment: datetime) -> Path:
             for contract in TABLES:
                 tables.as_of(connection, contract, moment)
             for table in ("meta.settings", "meta.agents"):
-                connection.execute(f"INSERT INTO {table} FROM today.{table}")  # noqa: S608 - our own names
+                connection.execute(f"INSERT INTO {table} FROM today.{table}")
             shipped = [one for one in marts.load_marts(SQL / "marts") if one.name != NOT_OF_THE_PAST]
             marts.build(DuckDBEngine(connection), shipped)
             connection.execute("DETACH today")

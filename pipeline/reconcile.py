@@ -6,9 +6,9 @@ the warehouse lacks, so a window with one is unproven. What such figures cannot 
 every one of them.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 import duckdb
@@ -93,30 +93,3 @@ def compare(window: Window, totals: SourceTotals, listed: int | None, loaded: Lo
 def unproven(window: Window, loaded: Loaded, reason: str, now: datetime) -> Proof:
     """Nothing could be compared."""
     return Proof(window, "unproven", None, int(loaded.figures["total"] or 0), {}, now, reason)
-
-
-async def differing(
-    window: Window,
-    unit: timedelta,
-    page_size: int,
-    totals: Callable[[Window], Awaitable[SourceTotals]],
-    loaded: Callable[[Window], Awaitable[Loaded]],
-    requests: int,
-) -> list[Window]:
-    """Parts of `window`, each about a page at most, that hold the differences; found by halving.
-
-    Spends at most `requests` requests for totals; what is left to search when they are spent is returned whole.
-    """
-    open_parts, found = [(window, await loaded(window))], []
-    while open_parts:
-        part, ours = open_parts.pop()
-        if (ours.figures["total"] or 0) <= page_size or part.upper - part.lower <= unit or requests < 2:
-            found.append(part)
-            continue
-        middle = part.lower + (part.upper - part.lower) // unit // 2 * unit
-        for half in (Window(part.lower, middle), Window(middle, part.upper)):
-            requests -= 1
-            of_half = await loaded(half)
-            if compare(half, await totals(half), None, of_half, half.upper).differences():
-                open_parts.append((half, of_half))
-    return found

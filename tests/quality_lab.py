@@ -5,6 +5,7 @@ What a row should look like is written here once more, from the vendor's facts a
 of the simulator are the oracle.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -86,7 +87,10 @@ async def sync_only(to: Config, *streams: str, clock: Clock | None = None) -> li
     """Streams of a run from the source to the proof, one after the other, without marts and snapshot."""
     [source] = to.sources
     clock = clock or system_clock()
-    async with hold(to, clock, None) as held, open_source(source, held.folders, clock, stop=held.stop) as one:
+    async with (
+        hold(to, clock, asyncio.Event()) as held,
+        open_source(source, held.folders, clock, stop=held.stop) as one,
+    ):
         return [
             await sync_stream(_job(held, Request(), one, stream, Unwatched()))
             for stream in one.streams

