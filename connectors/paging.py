@@ -24,7 +24,7 @@ from itertools import pairwise
 
 from connectors.axis import Axis
 from connectors.source import EPOCH, Answer, Page, Query, Stream, Window, subtract
-from connectors.ties import is_whole, read_unit
+from connectors.ties import is_whole, leaves_out, read_unit
 from schemas.errors import DriftError, EvalsyncError, FatalSourceError, Place
 
 Ask = Callable[[Query], Awaitable[Answer]]
@@ -183,8 +183,9 @@ async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[lis
     pages.append(Page(answer, covers=None, certain=None))
     if last == claim:  # the rest of the page is one moment
         unit = await read_unit(stream, ask, lane.axis.window(last, last + 1), links.page_size)
-        if not any(page.answer.records for page in unit):
-            raise _misread(stream, "leaves out rows at its bounds: look at assume.date_to and", lane)
+        if await leaves_out(stream, ask, lane.query(links.page_size), answer, unit):
+            what = "leaves out rows at its bounds: raise page_size, or look at assume.date_to and"
+            raise _misread(stream, what, lane)
         pages += unit
         claim = last + 1
     return pages, replace(lane, edge=claim, start=claim, shared=frozenset(), expected=None)

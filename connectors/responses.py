@@ -19,6 +19,7 @@ from schemas.errors import AuthError, FatalSourceError, Place, RetryableSourceEr
 RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_RETRY_AFTER = 7 * 86_400.0  # a larger figure is valid and absurd
 LONGEST_INTEGER = 4000  # digits
+PUNCTUATION = str.maketrans("", "", "_/[];")  # of the names of fields and parameters
 
 
 def read(place: Place, status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Any:
@@ -91,10 +92,11 @@ def _fields_at_fault(body: bytes) -> str:
         names = [name for name in errors if name != "detail"]
     elif isinstance(errors, list):
         sources = [error.get("source") for error in errors if isinstance(error, dict)]
-        names = [str(source.get("pointer", "")) for source in sources if isinstance(source, dict)]
+        found = [source for source in sources if isinstance(source, dict)]
+        names = [str(source.get("pointer") or source.get("parameter", "")) for source in found]
     else:
         names = []
-    return ", ".join(name[:60] for name in names[:5] if name.replace("_", "").replace("/", "").isalnum())
+    return ", ".join(name[:60] for name in names[:5] if name.translate(PUNCTUATION).isalnum())
 
 
 def retry_after(text: str | None, now: datetime) -> float | None:

@@ -102,9 +102,10 @@ as_json_option = click.option(
 @with_config
 def sync(context: click.Context, config_here: Path | None, as_json: bool, **options: Any) -> None:
     """Bring the warehouse up to date: extract, load, prove, build marts, publish."""
+    from pipeline.progress import progress_on
     from pipeline.run import run
     from pipeline.signals import stop_on_signals
-    from pipeline.terminal import print_receipt, progress_on
+    from pipeline.terminal import print_receipt
 
     async def work(config: "Config") -> int:
         with stop_on_signals() as signals, progress_on(sys.stderr) as progress:
@@ -133,7 +134,7 @@ def plan(context: click.Context, config_here: Path | None, as_json: bool, **opti
             click.echo(json.dumps([one.as_json() for one in planned]))
         else:
             print_plan(planned)
-        return 0
+        return 1 if any(one.refused for one in planned) else 0
 
     _carry_out(context, config_here, work)
 
@@ -158,14 +159,15 @@ def status(context: click.Context, config_here: Path | None, as_json: bool) -> N
 
 
 @main.command()
+@click.option("--verbose", is_flag=True, help="Also what each stream answers, beside what is assumed.")
 @with_config
-def check(context: click.Context, config_here: Path | None) -> None:
+def check(context: click.Context, config_here: Path | None, verbose: bool) -> None:
     """Is everything in place? Config, folders, disk, credentials (one request per source)."""
     from pipeline.check import check as look
     from pipeline.terminal import print_findings
 
     async def work(config: "Config") -> int:
-        findings = await look(config)
+        findings = await look(config, verbose=verbose)
         print_findings(findings)
         return 0 if all(finding.good for finding in findings) else 2
 
@@ -235,18 +237,19 @@ def replay_letters(context: click.Context, config_here: Path | None) -> None:
 @click.option(
     "--evaluations", type=click.IntRange(min=0), default=5000, show_default=True, help="Rows of the year."
 )
-@click.option("--token", default="demo-token", show_default=True, help="The API token that it accepts.")
-def simulate(port: int, seed: int, evaluations: int, token: str) -> None:
-    """Run the simulator of the vendors' APIs on loopback, to build against. Ctrl-C ends it."""
-    from connectors.simulator.server import Simulator, run_forever
-    from connectors.simulator.year import generate
+@click.option(
+    "--quality-evaluations",
+    type=click.IntRange(min=0),
+    default=1500,
+    show_default=True,
+    help="Of evaluagent.",
+)
+@click.option("--token", default="demo-token", show_default=True, help="The token that Voki accepts.")
+def simulate(port: int, seed: int, evaluations: int, quality_evaluations: int, token: str) -> None:
+    """Run the simulator of both vendors' APIs on one loopback port, to build against. Ctrl-C ends it."""
+    from pipeline.simulators import simulate_both
 
-    def announce(simulator: Simulator) -> None:
-        address = f"{simulator.base_url}/api/v1/evaluations"
-        click.echo(f"Voki: {address}  (tenant demo, Bearer {token})")
-        click.echo(f"  curl -H 'Authorization: Bearer {token}' -H 'X-Tenant: demo' {address}/stats")
-
-    run_forever(generate(seed, evaluations), announce=announce, tokens={token: "demo"}, port=port)
+    simulate_both(seed, evaluations, quality_evaluations, token=token, port=port, tell=click.echo)
 
 
 @main.command()
@@ -256,15 +259,11 @@ def init(context: click.Context, config_here: Path | None, force: bool) -> None:
     """Ask a few questions and write a config.yaml; says which environment variables to set."""
     from pipeline import init as questions
 
-    answers: dict[str, str] = {}
-    for question in questions.QUESTIONS:
-        while questions.applies(question, answers) and question.key not in answers:
-            choices = click.Choice(question.choices) if question.choices else None
-            answer = str(click.prompt(question.text, default=question.default, type=choices)).strip()
-            if complaint := questions.complaint(question, answer):
-                click.echo(f"  {complaint}")
-            else:
-                answers[question.key] = answer
+    def ask(question: questions.Question) -> str:
+        choices = click.Choice(question.choices) if question.choices else None
+        return str(click.prompt(question.text, default=question.default, type=choices))
+
+    answers = questions.interview(ask, lambda sentence: click.echo(f"  {sentence}"))
     path = config_here or context.obj
     with errors_as_exits():
         questions.write(path, questions.render(answers), force=force)

@@ -3,7 +3,7 @@
 Promises: `render` gives a text that `config.load` accepts, or raises ConfigError; no secret is asked for or
 written, only the names of the environment variables that will hold them; a file that is there stays as it
 is unless one insists, and is then replaced as a whole.
-It asks nothing itself: the command line does, with `QUESTIONS`, `applies` and `complaint`.
+It asks nothing itself: `interview` is given the way to ask.
 """
 
 import json
@@ -22,14 +22,14 @@ Answers = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`kind` is the answer to the first question for which this one is asked; "" means always."""
+    """`kinds` are the answers to the first question for which this one is asked; none means always."""
 
     key: str
     text: str
     default: str
     choices: tuple[str, ...] = ()
     check: Callable[[str], object] | None = None
-    kind: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +57,65 @@ def _clock(answer: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-_KINDS = ("simulator", "voki")
-_SIGN_INS = ("token", "password")
+def _integrations(answer: str) -> object:
+    if answer and not all(one.strip().isprintable() and one.strip() for one in answer.split(",")):
+        raise ValueError("is not a list of names: write for example `zendesk, voki`")
+    return answer
+
+
+_KINDS = ("simulator", "voki", "evaluagent", "both")
+_VOKI, _EVALUAGENT, _ACCOUNTS = ("voki", "both"), ("evaluagent", "both"), ("voki", "evaluagent", "both")
+_REGIONS = ("europe", "north_america", "australia")
 _TREATMENTS = ("keep", "pseudonym", "drop")
+_PERSONAL = ("customer_name", "customer_contact", "comment")
 QUESTIONS: tuple[Question, ...] = (
-    Question("kind", "Try the built-in simulator, or connect a Voki account?", "simulator", _KINDS),
-    Question("name", "A short name for the source (a-z, 0-9, _)", "demo", check=name, kind="simulator"),
-    Question("name", "A short name for the account (a-z, 0-9, _)", "voki", check=name, kind="voki"),
-    Question("base_url", "Address of Voki", "https://voki.avanter.com.br", check=origin, kind="voki"),
-    Question("tenant", "Short name of your company in Voki (tenant)", "", check=tenant, kind="voki"),
-    Question("sign_in", "Sign in with a token, or e-mail and password?", "token", _SIGN_INS, kind="voki"),
-    Question("start", "First day to fetch (empty: everything)", "", check=_start, kind="voki"),
+    Question("kind", "Try the built-in simulators, or connect accounts?", "simulator", _KINDS),
+    Question("name", "A short name for the Voki account (a-z, 0-9, _)", "voki", check=name, kinds=_VOKI),
+    Question("base_url", "Address of Voki", "https://voki.avanter.com.br", check=origin, kinds=_VOKI),
+    Question("tenant", "Short name of your company in Voki (tenant)", "", check=tenant, kinds=_VOKI),
+    Question(
+        "sign_in", "Sign in to Voki with a token, or a password?", "token", ("token", "password"), kinds=_VOKI
+    ),
+    Question(
+        "quality_name", "A short name for the evaluagent account", "quality", check=name, kinds=_EVALUAGENT
+    ),
+    Question("region", "Region of your evaluagent account", "europe", _REGIONS, kinds=_EVALUAGENT),
+    Question(
+        "mode", "Kind of its key: basic, or bearer tokens?", "basic", ("basic", "bearer"), kinds=_EVALUAGENT
+    ),
+    Question(
+        "integrations",
+        "Integrations for conversational analytics, with commas (empty: none)",
+        "",
+        check=_integrations,
+        kinds=_EVALUAGENT,
+    ),
+    Question("start", "First day to fetch (empty: everything)", "", check=_start, kinds=_ACCOUNTS),
     Question("timezone", "Time zone of a day in the marts, such as America/Sao_Paulo", "UTC", check=timezone),
     Question("time", "Time of the nightly sync, in that zone", "02:15", check=_clock),
     Question("customer_name", "Names of customers", "keep", _TREATMENTS),
+    Question("customer_contact", "E-mail addresses and telephone numbers of customers", "keep", _TREATMENTS),
     Question("comment", "Comments of customers", "keep", _TREATMENTS),
     Question("data_dir", "Folder for the data", "./data", check=_folder),
 )
 
 
+def interview(ask: Callable[[Question], str], tell: Callable[[str], None]) -> dict[str, str]:
+    """The answers to all questions that apply; asked again, with the reason, until they can be used."""
+    answers: dict[str, str] = {}
+    for question in QUESTIONS:
+        while applies(question, answers) and question.key not in answers:
+            answer = ask(question).strip()
+            if sentence := complaint(question, answer):
+                tell(sentence)
+            else:
+                answers[question.key] = answer
+    return answers
+
+
 def applies(question: Question, answers: Answers) -> bool:
     """Whether a question is asked, after what was answered so far."""
-    return question.kind in {"", answers.get("kind") or QUESTIONS[0].default}
+    return not question.kinds or (answers.get("kind") or QUESTIONS[0].default) in question.kinds
 
 
 def complaint(question: Question, answer: str) -> str | None:
@@ -104,13 +141,13 @@ def render(answers: Answers) -> str:
         f"data_dir: {_quoted(full['data_dir'])}",
         f"reporting: {{timezone: {zone}, satisfied_from: 4}}",
         "sources:",
-        f"  - name: {_quoted(full['name'])}",
-        "    system: voki",
-        *_account(full),
+        *_sources(full),
         "schedule:",
         f'  - {{cron: "{minute} {hour} * * *", timezone: {zone}}}',
         "privacy:                       # keep | pseudonym | drop",
         f"  customer_name: {full['customer_name']}",
+        f"  customer_email: {full['customer_contact']}",
+        f"  customer_phone: {full['customer_contact']}",
         f"  comment: {full['comment']}",
     ]
     return "\n".join(lines) + "\n"
@@ -120,12 +157,15 @@ def variables(answers: Answers) -> tuple[Variable, ...]:
     """What to set in the environment, in the order in which one sets it."""
     full = _complete(answers)
     needed: list[Variable] = []
-    if full["kind"] == "voki" and full["sign_in"] == "token":
+    if full.get("sign_in") == "token":
         needed.append(Variable("VOKI_TOKEN", "the access token of a Voki user of this tenant"))
-    elif full["kind"] == "voki":
+    elif full.get("sign_in") == "password":
         needed.append(Variable("VOKI_EMAIL", "the e-mail address of a Voki user of this tenant"))
         needed.append(Variable("VOKI_PASSWORD", "the password of that user"))
-    if "pseudonym" in (full["customer_name"], full["comment"]):
+    if "region" in full:
+        needed.append(Variable("EVALUAGENT_KEY_ID", "the Access Key ID of an evaluagent API key"))
+        needed.append(Variable("EVALUAGENT_SECRET", "its Secret Key, which evaluagent shows once"))
+    if "pseudonym" in [full[key] for key in _PERSONAL]:
         purpose = (
             "a long random text, kept for ever: the same key gives the same pseudonyms (openssl rand -hex 32)"
         )
@@ -163,21 +203,46 @@ def _complete(answers: Answers) -> dict[str, str]:
     full = {question.key: answers.get(question.key) or question.default for question in asked}
     wrong = {question.key: complaint(question, full[question.key]) for question in asked}
     found = [f"the answer to `{key}` {sentence}" for key, sentence in wrong.items() if sentence]
+    if full.get("name") is not None and full.get("name") == full.get("quality_name"):
+        found.append("the answer to `quality_name` is the name of the Voki account: choose another")
     if found:
         raise ConfigError("\n".join(found))
     return full
 
 
-def _account(full: Mapping[str, str]) -> list[str]:
+def _sources(full: Mapping[str, str]) -> list[str]:
+    start = [f"    start: {_quoted(full['start'])}"] if full.get("start") else []
+    lines: list[str] = []
     if full["kind"] == "simulator":
-        return ["    simulator: {seed: 7, evaluations: 5000}"]
-    by_token, by_login = "{token: ${VOKI_TOKEN}}", "{email: ${VOKI_EMAIL}, password: ${VOKI_PASSWORD}}"
-    lines = [
-        f"    base_url: {_quoted(full['base_url'])}",
-        f"    tenant: {_quoted(full['tenant'])}",
-        f"    auth: {by_token if full['sign_in'] == 'token' else by_login}",
-    ]
-    return [*lines, f"    start: {_quoted(full['start'])}"] if full["start"] else lines
+        return [
+            "  - {name: demo, system: voki, simulator: {seed: 7, evaluations: 5000}}",
+            "  - name: quality",
+            "    system: evaluagent",
+            "    simulator: {seed: 7, evaluations: 1500}",
+            "    integrations: [zendesk, voki]",
+        ]
+    if full["kind"] in _VOKI:
+        by_token, by_login = "{token: ${VOKI_TOKEN}}", "{email: ${VOKI_EMAIL}, password: ${VOKI_PASSWORD}}"
+        lines += [
+            f"  - name: {_quoted(full['name'])}",
+            "    system: voki",
+            f"    base_url: {_quoted(full['base_url'])}",
+            f"    tenant: {_quoted(full['tenant'])}",
+            f"    auth: {by_token if full['sign_in'] == 'token' else by_login}",
+            *start,
+        ]
+    if full["kind"] in _EVALUAGENT:
+        named = dict.fromkeys(one.strip() for one in full["integrations"].split(",") if one.strip())
+        keys = "access_key_id: ${EVALUAGENT_KEY_ID}, secret_key: ${EVALUAGENT_SECRET}"
+        lines += [
+            f"  - name: {_quoted(full['quality_name'])}",
+            "    system: evaluagent",
+            f"    region: {full['region']}",
+            f"    auth: {{{keys}, mode: {full['mode']}}}",
+            *([f"    integrations: [{', '.join(map(_quoted, named))}]"] if named else []),
+            *start,
+        ]
+    return lines
 
 
 def _quoted(text: str) -> str:

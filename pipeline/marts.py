@@ -9,7 +9,8 @@ check leaves the previous marts in place. Never asks a source, never reads the c
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -29,8 +30,8 @@ class Mart:
     """One folder of `sql/marts`."""
 
     name: str
-    sql: str
-    checks: str
+    sql: str = field(repr=False)
+    checks: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def build(
     return results
 
 
+@cache
 def statements(sql: str) -> tuple[str, ...]:
     """The text between the semicolons, as it stands."""
     found: list[str] = []

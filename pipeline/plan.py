@@ -1,6 +1,7 @@
 """What a sync would request: pages per stream, what is left of the budgets, how long it would take.
 
-Promises at most one request per stream, and that nothing but that request's grant is written.
+Promises at most one request per stream, that nothing but that request's grant is written, and that a figure which
+the source does not give is missing and not guessed.
 """
 
 import asyncio
@@ -10,33 +11,46 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.budget import Left
 from connectors.clock import system_clock
 from connectors.source import EPOCH, Query, Stream
 from pipeline import package
 from pipeline.config import Config
+from pipeline.destinations import tables
 from pipeline.destinations.warehouse import connect, rows
 from pipeline.folders import Folders
 from pipeline.receipt import BudgetLeft, iso
+from pipeline.reread import allowance, expected
 from pipeline.run import Request, budget_left
-from pipeline.sources import OpenSource, open_source, selected
+from pipeline.sources import ONCE, OpenSource, listed_only, open_source, selected
 from pipeline.statements import statement
-from schemas.errors import BudgetExhausted
+from schemas.errors import BudgetExhausted, ConfigError, SourceError
 
 BESIDE_PAGES = 3  # totals, the list's own count, the page on which two lanes meet
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What looking at older rows again would take."""
+
+    requests: int  # of the next run
+    nights: int | None  # until all of history is looked at; None: never, at this rate
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     source: str
     stream: str
-    since: datetime
+    since: datetime | None  # None: a list, which is read whole
     resumes: bool  # an interrupted pass goes on
-    records: int | None  # None: could not be asked
+    records: int | None  # None: could not be asked, or the source does not tell
     requests: int | None
     sealed: int  # pages that are on the disk already
     left: BudgetLeft
     duration: timedelta  # at the budget's pace
-    why: str | None = None  # why it could not be asked
+    again: Again | None = None  # None: this stream is not looked at again
+    refused: bool = False  # the source would not answer
+    why: str | None = None  # why a figure is missing, or what it leaves out
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -51,41 +65,83 @@ class Planned:
             "minute_left": self.left.minute_left,
             "day_left": self.left.day_left,
             "seconds": round(self.duration.total_seconds()),
+            "reread": self.again and {"requests": self.again.requests, "nights": self.again.nights},
             "why": self.why,
         }
 
 
 async def plan(config: Config, request: Request) -> list[Planned]:
-    """One entry per stream. Raises what the source raises."""
+    """One entry per stream. Raises ConfigError; what a stream cannot be asked for stands in its entry."""
     folders = Folders(config.data_dir)
     folders.make()
     planned: list[Planned] = []
     for source in selected(config, request.sources):
-        async with open_source(source, folders, system_clock()) as opened:
-            planned += [
-                await _planned(opened, stream, folders, request)
-                for stream in opened.streams
-                if not request.streams or stream.name in request.streams
-            ]
+        async with open_source(listed_only(source), folders, system_clock(), retries=ONCE) as opened:
+            allowed = source.reread
+            for stream in opened.streams:
+                if request.streams and stream.name not in request.streams:
+                    continue
+                one = await _planned(opened, stream, folders, request)
+                one = await _with_details(one, opened, stream, getattr(source, "details", ()))
+                one = replace(one, again=await _again(one, opened, stream, folders, allowed))
+                allowed -= one.again.requests if one.again else 0
+                planned.append(one)
+    if not planned:
+        raise ConfigError("--stream: none of the sources has such a stream")
     return planned
 
 
 async def _planned(opened: OpenSource, stream: Stream, folders: Folders, request: Request) -> Planned:
-    watermark = await asyncio.to_thread(_watermark, folders, opened.account.name, stream.name)
-    oldest = opened.config.start or EPOCH
+    known, lower, kept = await _before_asking(opened, stream, folders, request)
+    parts = stream.parts if stream.walk == "list" else ()
+    until = None if stream.walk == "list" else request.asked.until
+    size = opened.account.page_size
+    query = Query(lower, until, size, descending=stream.walk == "seek", part=parts[0] if parts else None)
+    try:
+        answer = await stream.ask(opened.client, query)
+    except SourceError as error:
+        return replace(known, refused=not isinstance(error, BudgetExhausted), why=str(error))
+    total = answer.total
+    if total is None and answer.complete:
+        total = len(answer.records)
+    if total is None:
+        told = (
+            f"the source gives no total: at least {len(answer.records)} records; windows cannot be compared"
+        )
+        return replace(known, why=told)
+    records = max(total - kept, 0)
+    requests = (
+        _list_requests(records, size, len(parts)) if stream.walk == "list" else _requests(records, size)
+    )
+    requests = min(requests, request.max_requests or requests)
+    why = None
+    if len(parts) > 1:
+        name, asked = parts[0]
+        why = f"records of the {name} `{asked}` only: one of {len(parts)} was asked, the requests take all to be alike"
+    limit = opened.limits[stream.group]
+    duration = duration_of(requests, known.left, limit.per_minute, limit.per_day)
+    return replace(known, records=records, requests=requests, duration=duration, why=why)
+
+
+async def _before_asking(
+    opened: OpenSource, stream: Stream, folders: Folders, request: Request
+) -> tuple[Planned, datetime | None, int]:
+    """What is known without a request; where the window begins, and how many records are on the disk."""
+    source, oldest = opened.account.name, opened.config.start or EPOCH
     lower = request.asked.since or oldest
+    watermark = await asyncio.to_thread(_watermark, folders, source, stream.name)
     if watermark and request.asked.since is None and not request.asked.full:
         lower = max(watermark - opened.config.lookback, oldest)
     kept, resumes = 0, False
-    for one in package.unfinished(folders.of_stream(opened.account.name, stream.name)):
+    for one in package.unfinished(folders.of_stream(source, stream.name)):
         resumes = True
-        pages = package.sealed(one)
-        kept += sum(page.records for page in pages)
+        kept += sum(page.records for page in package.sealed(one))
         lower = min(lower, one.window.lower)
+    since = None if stream.walk == "list" else lower
     known = Planned(
-        opened.account.name,
+        source,
         stream.name,
-        lower,
+        since,
         resumes,
         records=None,
         requests=None,
@@ -93,16 +149,47 @@ async def _planned(opened: OpenSource, stream: Stream, folders: Folders, request
         left=next(one for one in await budget_left(opened) if one.group == stream.group),
         duration=timedelta(),
     )
-    try:
-        answer = await stream.ask(opened.client, Query(lower, request.asked.until, 1, descending=True))
-    except BudgetExhausted as error:
-        return replace(known, why=str(error))
-    records = max((answer.total or 0) - kept, 0)
-    requests = math.ceil(records / opened.account.page_size) + BESIDE_PAGES if records else 2
-    requests = min(requests, request.max_requests or requests)
-    limit = opened.account.limit
-    duration = duration_of(requests, known.left, limit.per_minute, limit.per_day)
-    return replace(known, records=records, requests=requests, duration=duration)
+    return known, since, 0 if stream.walk == "list" else kept  # an interrupted list is begun again
+
+
+def _requests(records: int, page_size: int) -> int:
+    return math.ceil(records / page_size) + BESIDE_PAGES if records else 2
+
+
+def _list_requests(records: int, page_size: int, parts: int) -> int:
+    """A list on one page is one request; a longer one is paged twice, and counted."""
+    pages, parts = math.ceil(records / page_size), max(parts, 1)
+    if pages <= 1 and parts == 1:
+        return 1
+    return parts * (1 if pages <= 1 else 2 * pages + 1) + parts
+
+
+async def _with_details(one: Planned, opened: OpenSource, stream: Stream, details: Sequence[str]) -> Planned:
+    """With the requests for single records, where the list does not give all of their fields."""
+    if stream.name not in details or one.requests is None or one.records is None:
+        return one
+    group = stream.besides[0] if stream.besides else stream.group
+    left = next(left for left in await budget_left(opened) if left.group == group)
+    limit = opened.limits[group]
+    singly = duration_of(one.records, left, limit.per_minute, limit.per_day)
+    why = f"up to {one.records} requests of {group} for single records (details)"
+    why = f"{one.why}; {why}" if one.why else why
+    requests, duration = one.requests + one.records, max(one.duration, singly)
+    return replace(one, requests=requests, duration=duration, why=why)
+
+
+async def _again(
+    one: Planned, opened: OpenSource, stream: Stream, folders: Folders, allowed: int
+) -> Again | None:
+    """How much of history the next run would look at again, and how long all of it takes at that rate."""
+    if stream.walk == "list" or one.requests is None or opened.config.reread == 0:
+        return None
+    rows = await asyncio.to_thread(_loaded, folders, opened, stream)
+    whole = expected(rows or one.records or 0, opened.account.page_size)
+    left = Left(one.left.group, one.left.minute_left, one.left.day_left)
+    tonight = max(allowance(allowed, left, one.requests), 0)
+    nights = math.ceil(whole / tonight) if tonight else None
+    return Again(min(whole, tonight), nights)
 
 
 def duration_of(requests: int, left: BudgetLeft, per_minute: int | None, per_day: int | None) -> timedelta:
@@ -125,3 +212,14 @@ def _watermark(folders: Folders, source: str, stream: str) -> datetime | None:
             db, statement("load/watermark_of"), {"source": source, "stream": stream}
         )
     return found[0]["watermark"] if found else None
+
+
+def _loaded(folders: Folders, opened: OpenSource, stream: Stream) -> int:
+    """How many rows of the stream the warehouse holds."""
+    if not folders.warehouse.exists():
+        return 0
+    with connect(folders.warehouse) as db:
+        tables.bind(db, stream.contract)
+        values = {"source": opened.account.name, "tenant": opened.account.tenant}
+        [found] = rows(db, statement("status/loaded"), values)
+    return int(found["rows"])

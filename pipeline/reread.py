@@ -22,6 +22,7 @@ from schemas.errors import EvalsyncError
 
 log = structlog.get_logger()
 
+PAGES = 8  # of a stretch, at most
 BESIDE_PAGES = 2  # requests of a window beside its pages: where two lanes meet, where pages are linked
 
 
@@ -78,6 +79,12 @@ def allowance(requests: int, left: Left | None, tonight: int) -> int:
     return min(requests, left.day_left - 2 * tonight)
 
 
+def expected(rows: int, page_size: int) -> int:
+    """About how many requests it takes to look at so many rows again, at eight pages a stretch."""
+    pages = math.ceil(rows / page_size)
+    return pages + BESIDE_PAGES * math.ceil(pages / PAGES)
+
+
 def chosen(days: Sequence[Checked], page_size: int, requests: int) -> Iterator[Checked]:
     """Stretches of about a page or more, oldest look first, as long as the requests last."""
     for part in sorted(stretches(days, page_size), key=lambda part: (part.checked_at, part.window)):
@@ -87,7 +94,7 @@ def chosen(days: Sequence[Checked], page_size: int, requests: int) -> Iterator[C
         yield part
 
 
-def stretches(days: Iterable[Checked], page_size: int, pages: int = 8) -> Iterator[Checked]:
+def stretches(days: Iterable[Checked], page_size: int, pages: int = PAGES) -> Iterator[Checked]:
     """Neighbouring days together, so that each costs few requests beside its pages; empty days belong to the one
     before them, so that nothing of history is left out.
     """

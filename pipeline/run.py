@@ -150,7 +150,7 @@ async def _look_again(
             if job.source != source.account.name:
                 continue
             group = job.extraction.stream.group
-            left = next(one for one in await source.budget.left() if one.group == group)
+            left = next((one for one in await source.budget.left() if one.group == group), None)
             found.append(await look_again(job, receipt, allowed, left))
             allowed -= found[-1].reread
         return found

@@ -4,7 +4,7 @@ Promises that the worlds of one config.yaml are made of its seeds alone, so that
 that its credentials open nothing but the simulator of this very run.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -58,3 +58,33 @@ def quality_world(source: EvaluagentSource) -> QualityWorld:
         raise ConfigError(f"source {source.name}: has no simulator")
     until = spec.until or UNTIL
     return quality_year.generate(spec.seed, spec.evaluations, contract=source.tenant, until=until)
+
+
+def simulate_both(
+    seed: int,
+    evaluations: int,
+    quality_evaluations: int,
+    *,
+    token: str,
+    port: int,
+    tell: Callable[[str], None],
+) -> int:
+    """Both APIs on one port until a signal; that signal's number. `tell` gets the lines that say how to ask."""
+    key = Key()
+
+    def announce(simulator: voki.Simulator) -> None:
+        address = f"{simulator.base_url}/api/v1/evaluations"
+        tell(f"Voki: {address}  (tenant demo, Bearer {token})")
+        tell(f"  curl -H 'Authorization: Bearer {token}' -H 'X-Tenant: demo' {address}/stats")
+        address = f"{simulator.base_url}/v1/quality/evaluations"
+        tell(f"evaluagent: {address}  (Basic, Access Key ID and Secret Key)")
+        tell(f"  curl -u {key.access_key_id}:{key.secret} {simulator.base_url}/v1/ping")
+
+    return voki.run_forever(
+        generate(seed, evaluations),
+        announce=announce,
+        tokens={token: "demo"},
+        port=port,
+        quality=quality_year.generate(seed, quality_evaluations),
+        keys=(key,),
+    )

@@ -12,13 +12,16 @@ from pydantic import SecretStr
 
 from connectors.budget import Budget
 from connectors.clock import Clock
-from connectors.http import Ceiling, HttpClient
+from connectors.http import Ceiling, HttpClient, Retries
 from connectors.registry import SOURCES, Connector
 from connectors.source import Account, Limit, Stream
 from pipeline.config import Config, EvaluagentSource, Source
 from pipeline.folders import Folders
 from pipeline.simulators import simulated
 from schemas.errors import ConfigError
+
+USUAL = Retries()
+ONCE = Retries(attempts=1)  # for who only looks: a second try would hide what is to be found
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class OpenSource:
     streams: tuple[Stream, ...]
     client: HttpClient
     budget: Budget
+    limits: Mapping[str, Limit]  # by endpoint group
 
 
 @asynccontextmanager
@@ -40,17 +44,18 @@ async def open_source(
     ceiling: Ceiling | None = None,
     stop: asyncio.Event | None = None,
     connectors: Mapping[str, Connector] = SOURCES,
+    retries: Retries = USUAL,
 ) -> AsyncIterator[OpenSource]:
     """Open one source; its simulator lives as long as it."""
     connector = connectors[source.system]
     if source.simulator is None:
         account = account_of(source, connectors)
-        async with _open(source, account, connector, folders, clock, ceiling, stop) as one:
+        async with _open(source, account, connector, folders, clock, ceiling, stop, retries) as one:
             yield one
         return
     async with simulated(source) as (base_url, credentials):
         account = _account(source, base_url, credentials)
-        async with _open(source, account, connector, folders, clock, ceiling, stop) as one:
+        async with _open(source, account, connector, folders, clock, ceiling, stop, retries) as one:
             yield one
 
 
@@ -63,9 +68,11 @@ async def _open(
     clock: Clock,
     ceiling: Ceiling | None,
     stop: asyncio.Event | None,
+    retries: Retries,
 ) -> AsyncIterator[OpenSource]:
     key = budget_key(source, account)
-    budget = Budget(folders.budget, clock, connector.limits(account), key=key, place_source=account.name)
+    limits = connector.limits(account)
+    budget = Budget(folders.budget, clock, limits, key=key, place_source=account.name)
     client = HttpClient(
         account.name,
         account.base_url,
@@ -73,12 +80,13 @@ async def _open(
         budget,
         clock,
         headers=connector.headers(account),
+        retries=retries,
         ceiling=ceiling,
         stop=stop,
     )
     client.auth = connector.auth(account, client, clock)
     try:
-        yield OpenSource(source, account, connector.streams(account), client, budget)
+        yield OpenSource(source, account, connector.streams(account), client, budget, limits)
     finally:
         await client.close()
         budget.close()
@@ -91,6 +99,11 @@ def selected(config: Config, names: tuple[str, ...]) -> list[Source]:
         if name not in known:
             raise ConfigError(f"--source {name}: no such source; there are {', '.join(known)}")
     return [source for source in config.sources if not names or source.name in names]
+
+
+def listed_only(source: Source) -> Source:
+    """The source without `details`: one list request is one request."""
+    return source.model_copy(update={"details": ()}) if isinstance(source, EvaluagentSource) else source
 
 
 def account_of(source: Source, connectors: Mapping[str, Connector] = SOURCES) -> Account:

@@ -1,94 +1,24 @@
-"""What a person sees: progress while a run goes on, and its results as tables. Prints, decides nothing."""
+"""What a person sees: results as tables and short sentences. Prints, decides nothing."""
 
-import math
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import structlog
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Column, Table
+from rich.table import Table
 
 from pipeline.check import Finding
 from pipeline.destinations.warehouse import connect, rows
-from pipeline.job import Progress as Watcher
 from pipeline.plan import Planned
-from pipeline.receipt import BudgetLeft, Receipt, StreamReceipt
+from pipeline.receipt import Receipt, StreamReceipt
 from pipeline.statements import statement
 
-log = structlog.get_logger()
-
-LINE_EVERY = 15.0  # seconds between two log lines about the progress of a run
+WORDS = {
+    "proven": "proven equal to the source",
+    "unproven": "not proven equal to the source",
+    "not_comparable": "not comparable with the source",
+}
 COLORS = {"ok": "green", "proven": "green", "paused": "yellow", "unproven": "red", "failed": "red"}
-
-
-class Bars:
-    """A progress bar per stream: pages done of total, rows per second, budget left, time to go."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._bars: dict[tuple[str, str], Any] = {}
-        self._rows: dict[tuple[str, str], int] = {}
-        self._left = ""
-
-    def page(self, source: str, stream: str, records: int, expected: int | None) -> None:
-        key = (source, stream)
-        if key not in self._bars:
-            total = math.ceil(expected / records) if expected and records else None
-            self._bars[key] = self._progress.add_task(f"{source}/{stream}", total=total, rate="", left="")
-        bar = self._bars[key]
-        self._rows[key] = self._rows.get(key, 0) + records
-        elapsed = self._progress.tasks[bar].elapsed or 0.0
-        rate = f"{self._rows[key] / elapsed:,.0f} rows/s" if elapsed > 0.5 else ""
-        self._progress.update(bar, advance=1, rate=rate, left=self._left)
-
-    def budget(self, left: Sequence[BudgetLeft]) -> None:
-        tightest = min((one.minute_left for one in left if one.minute_left is not None), default=None)
-        day = min((one.day_left for one in left if one.day_left is not None), default=None)
-        parts = [f"{tightest}/min"] if tightest is not None else []
-        parts += [f"{day:,}/day"] if day is not None else []
-        self._left = " ".join([*parts, "left"]) if parts else ""
-
-
-class Lines:
-    """A log line now and then, where there is no terminal."""
-
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-        self._pages = self._rows = 0
-
-    def page(self, source: str, stream: str, records: int, expected: int | None) -> None:
-        del expected
-        self._pages, self._rows = self._pages + 1, self._rows + records
-        if time.monotonic() - self._last >= LINE_EVERY:
-            self._last = time.monotonic()
-            log.info("progress", source=source, stream=stream, pages=self._pages, rows=self._rows)
-
-    def budget(self, left: Sequence[BudgetLeft]) -> None: ...
-
-
-@contextmanager
-def progress_on(stream: TextIO) -> Iterator[Watcher]:
-    """Bars on a terminal, log lines elsewhere."""
-    console = Console(file=stream)
-    if not console.is_terminal:
-        yield Lines()
-        return
-    # Only the bar gives way on a narrow terminal.
-    columns = (
-        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=None, table_column=Column(ratio=1)),
-        TextColumn(
-            "{task.completed}/{task.total} pages {task.fields[rate]}", table_column=Column(no_wrap=True)
-        ),
-        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
-        TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True)),
-    )
-    with Progress(*columns, console=console, expand=True) as progress:
-        yield Bars(progress)
 
 
 def print_receipt(receipt: Receipt, data: Path) -> None:
@@ -100,10 +30,15 @@ def print_receipt(receipt: Receipt, data: Path) -> None:
     )
     for one in receipt.streams:
         done = one.loaded
-        counts = (one.requests, done.inserted, done.updated, done.unchanged, done.deleted, done.dead_letters)
+        counts = (done.inserted, done.updated, done.unchanged, done.deleted, done.dead_letters)
+        requests = f"{one.requests:,}" + (f" ({one.reread:,} for older rows)" if one.reread else "")
         upto = f"{one.watermark:%Y-%m-%d %H:%M:%S}" if one.watermark else "-"
         table.add_row(
-            f"{one.source}/{one.stream}", _colored(one.outcome), *(f"{count:,}" for count in counts), upto
+            f"{one.source}/{one.stream}",
+            _colored(one.outcome),
+            requests,
+            *(f"{count:,}" for count in counts),
+            upto,
         )
     console.print(table)
     for one in receipt.streams:
@@ -118,64 +53,87 @@ def print_receipt(receipt: Receipt, data: Path) -> None:
 
 
 def _print_proof(console: Console, one: StreamReceipt) -> None:
-    proof = one.proof
+    proof, name = one.proof, f"{one.source}/{one.stream}"
     if proof is not None:
-        words = {"proven": "proven equal to the source", "not_comparable": "not comparable with the source"}
-        state = words.get(proof.state, proof.state)
-        line = f"{one.source}/{one.stream}: {state}: {proof.loaded_total:,} loaded, {proof.source_total} at the source"
-        console.print(line, highlight=False, style=COLORS.get(proof.state, ""), soft_wrap=True)
-        shown = [
-            f"{name} {_number(figure.loaded)}"
-            + ("" if figure.equal else f" (source: {_number(figure.source)})")
-            for name, figure in proof.figures.items()
+        line = f"{name}: {WORDS[proof.state]}: {proof.loaded_total:,} loaded"
+        if proof.state == "proven":
+            line += f", {len(proof.figures)} figures equal" if len(proof.figures) > 1 else ""
+        elif proof.source_total is not None:
+            line += f", {proof.source_total:,} at the source"
+        line += f"; {proof.reason}" if proof.reason else ""
+        console.print(line, highlight=False, markup=False, style=COLORS.get(proof.state, ""), soft_wrap=True)
+        differing = [
+            f"{figure} {_number(proof.figures[figure].loaded)} (source: {_number(proof.figures[figure].source)})"
+            for figure in proof.differences()
         ]
-        console.print("  " + ", ".join(shown), highlight=False, style="dim", soft_wrap=True)
-    if one.error:
-        console.print(
-            f"{one.source}/{one.stream}: {one.error}", highlight=False, markup=False, soft_wrap=True
-        )
+        if differing:
+            console.print(f"  differs: {', '.join(differing)}", highlight=False, soft_wrap=True)
+    if one.error and (proof is None or one.error != proof.reason):
+        console.print(f"{name}: {one.error}", highlight=False, markup=False, soft_wrap=True)
     if one.resume_at:
         console.print(f"  goes on from {one.resume_at:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
 
 
 def print_marts(snapshot: Path, console: Console | None = None) -> None:
-    """The first lines of the marts that people ask for."""
+    """The first lines of the marts that people ask for, as far as they are built."""
     console = console or _console()
     with connect(snapshot / "warehouse.duckdb", read_only=True) as db:
-        spread = rows(db, statement("status/distribution"))
-        departments = rows(db, statement("status/departments"))
-    if not departments:
-        console.print("the marts are empty: nothing is loaded yet")
-        return
-    ratings = _table("source", "1", "2", "3", "4", "5", title="ratings")
-    for one in spread:
-        ratings.add_row(one["source"], *(f"{one[f'rating_{rating}']:,}" for rating in range(1, 6)))
-    console.print(ratings)
-    table = _table(
-        "source", "department", "evaluations", "satisfied", "95 % bounds", title="satisfaction by department"
-    )
-    for one in departments:
-        bounds = f"{one['satisfaction_low']:.1f} - {one['satisfaction_high']:.1f} %"
-        name = one["department_name"] or "(none)"
-        table.add_row(
-            one["source"], name, f"{one['evaluations']:,}", f"{one['satisfaction_rate']:.1f} %", bounds
+        there = {one["name"] for one in rows(db, statement("status/marts"))}
+        spread, departments, agents = (
+            rows(db, statement(f"status/{name}")) if mart in there else []
+            for name, mart in (
+                ("distribution", "rating_distribution"),
+                ("departments", "satisfaction_by_department"),
+                ("agents", "quality_by_agent"),
+            )
         )
+    if not departments and not agents:
+        console.print("the marts are empty: nothing is loaded yet")
+    if spread:
+        ratings = _table("source", "1", "2", "3", "4", "5", title="ratings")
+        for one in spread:
+            ratings.add_row(one["source"], *(f"{one[f'rating_{rating}']:,}" for rating in range(1, 6)))
+        console.print(ratings)
+    _print_shares(console, "satisfaction by department", "department", "satisfied", departments)
+    _print_shares(console, "quality by agent, the best", "agent", "passed", agents)
+
+
+def _print_shares(
+    console: Console, title: str, who: str, what: str, found: Sequence[Mapping[str, Any]]
+) -> None:
+    """Shares with their bounds: of those with many evaluations the bounds are narrow."""
+    if not found:
+        return
+    table = _table("source", who, "evaluations", what, "95 % bounds", title=title)
+    for one in found:
+        bounds = f"{one['low']:.1f} - {one['high']:.1f} %"
+        name = one["name"] or "(none)"
+        table.add_row(one["source"], name, f"{one['evaluations']:,}", f"{one['share']:.1f} %", bounds)
     console.print(table)
 
 
 def print_plan(planned: Sequence[Planned]) -> None:
+    console = _console()
     table = _table("stream", "from", "records", "requests", "left this minute", "left today", "takes about")
     for one in planned:
-        since = "the beginning" if one.since.year == 1970 else f"{one.since:%Y-%m-%d %H:%M}"
+        since = "a list, read whole"
+        if one.since is not None:
+            since = "the beginning" if one.since.year == 1970 else f"{one.since:%Y-%m-%d %H:%M}"
         left = [_number(count) for count in (one.left.minute_left, one.left.day_left)]
         note = f" (goes on: {one.sealed} pages kept)" if one.resumes else ""
         takes = "-" if one.requests is None else str(one.duration) if one.duration else "under a minute"
         counts = (_number(one.records), _number(one.requests))
         table.add_row(f"{one.source}/{one.stream}{note}", since, *counts, *left, takes)
-    _console().print(table)
+    console.print(table)
     for one in planned:
+        name = f"{one.source}/{one.stream}"
         if one.why:
-            _console().print(one.why, highlight=False, markup=False, soft_wrap=True)
+            console.print(f"{name}: {one.why}", highlight=False, markup=False, soft_wrap=True)
+        if one.again:
+            nights = one.again.nights
+            when = "never: no budget is left for it" if nights is None else f"in {nights} night(s)"
+            told = f"{name}: about {one.again.requests:,} more requests for older rows; all seen again {when}"
+            console.print(told, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_status(found: Mapping[str, Any]) -> None:
@@ -191,7 +149,7 @@ def print_status(found: Mapping[str, Any]) -> None:
             table.add_row(
                 f"{one['source']}/{one['stream']}" + (" (interrupted)" if one["interrupted"] else ""),
                 _colored(one["last_outcome"]),
-                _colored(one["proof_state"] or "-"),
+                _colored(one["proof_state"] or "-").replace("_", " "),
                 f"{one['rows_present']:,}",
                 f"{one['rows_deleted']:,}",
                 f"{one['dead_letters']:,}",
@@ -199,15 +157,28 @@ def print_status(found: Mapping[str, Any]) -> None:
                 "never" if age is None else _age(age),
             )
         console.print(table)
-    if found["budgets"]:
-        table = _table("budget", "left this minute", "left today")
-        for one in found["budgets"]:
-            minute = f"{_number(one['minute_left'])} of {_number(one['per_minute'])}"
-            day = f"{_number(one['day_left'])} of {_number(one['per_day'])}" if one["per_day"] else "-"
-            table.add_row(f"{one['source']}: {one['group']}", minute, day)
-        console.print(table)
+        for one in found["streams"]:
+            if one["proof_reason"]:
+                told = f"{one['source']}/{one['stream']}: {WORDS[one['proof_state']]}: {one['proof_reason']}"
+                console.print(told, highlight=False, markup=False, soft_wrap=True)
+    _print_budgets(console, found["budgets"])
     for run in found["runs"]:
         console.print(f"{run['started_at']}  {run['outcome']:<11} {run['run_id']}", highlight=False)
+
+
+def _print_budgets(console: Console, budgets: Sequence[Mapping[str, Any]]) -> None:
+    """The budgets of which something is used; the others are whole."""
+    used = [
+        one for one in budgets if (one["minute_left"], one["day_left"]) != (one["per_minute"], one["per_day"])
+    ]
+    if not used:
+        return
+    table = _table("budget", "left this minute", "left today")
+    for one in used:
+        minute = f"{_number(one['minute_left'])} of {_number(one['per_minute'])}"
+        day = f"{_number(one['day_left'])} of {_number(one['per_day'])}" if one["per_day"] else "-"
+        table.add_row(f"{one['source']}: {one['group']}", minute, day)
+    console.print(table)
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

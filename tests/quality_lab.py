@@ -25,7 +25,7 @@ from connectors.simulator.script import Script
 from pipeline.config import Config, parse
 from pipeline.destinations.warehouse import connect, rows
 from pipeline.job import Asked
-from pipeline.lease import hold
+from pipeline.lease import Held, hold
 from pipeline.receipt import Receipt, StreamReceipt
 from pipeline.run import Request, Unwatched, _job, run
 from pipeline.sources import open_source
@@ -98,6 +98,23 @@ async def sync_only(to: Config, *streams: str, clock: Clock | None = None) -> li
         ]
 
 
+async def sync_all(to: Config) -> dict[str, list[StreamReceipt]]:
+    """Every stream of every source likewise, two sources at a time; by source."""
+    found: dict[str, list[StreamReceipt]] = {}
+    clock, todo = system_clock(), iter(to.sources)
+
+    async def work(held: Held) -> None:
+        for source in todo:
+            async with open_source(source, held.folders, clock, stop=held.stop) as one:
+                jobs = [_job(held, Request(), one, stream, Unwatched()) for stream in one.streams]
+                found[source.name] = [await sync_stream(job) for job in jobs]
+
+    async with hold(to, clock, asyncio.Event()) as held, asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(work(held))
+    return found
+
+
 def of(receipt: Receipt, stream: str = EVALUATIONS, source: str = "acme") -> StreamReceipt:
     [found] = [one for one in receipt.streams if (one.source, one.stream) == (source, stream)]
     return found
@@ -111,10 +128,18 @@ def loaded(to: Config, table: str = EVALUATIONS, *, source: str = "acme", delete
     state = "NOT NULL" if deleted else "NULL"
     found = query(
         to,
-        f"SELECT * EXCLUDE (tenant), tenant FROM core.{table}"  # noqa: S608
-        f" WHERE source = '{source}' AND _deleted_at IS {state} ORDER BY ALL",
+        f"SELECT * FROM core.{table}"  # noqa: S608
+        f" WHERE source = '{source}' AND _deleted_at IS {state}",
     )
     return _plain(found)
+
+
+def by_source(to: Config, table: str) -> dict[str, list[Row]]:
+    """What is present of a table, for each source that has any."""
+    found: dict[str, list[Row]] = {}
+    for row in query(to, f"SELECT * FROM core.{table} WHERE _deleted_at IS NULL"):  # noqa: S608
+        found.setdefault(row["source"], []).append(row)
+    return {source: _plain(its) for source, its in found.items()}
 
 
 def published(to: Config, table: str) -> list[Row]:
@@ -233,5 +258,7 @@ def table(n: int, *, step: timedelta = timedelta(minutes=7), until: datetime = N
     people = [world.add_user(agent_team=team, roles=[role]), world.add_user(forename="Rui")]
     for place in range(n):
         at = until - timedelta(minutes=1) - step * (n - 1 - place)
-        world.publish(at, score=float(place % 101), outcome=["Pass", "Fail"][place % 2], agent_id=people[place % 2])
+        world.publish(
+            at, score=float(place % 101), outcome=["Pass", "Fail"][place % 2], agent_id=people[place % 2]
+        )
     return world

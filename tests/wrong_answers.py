@@ -69,7 +69,7 @@ RETRIED_THEN_FAILED = [
 NOT_RETRIED = [
     Case("status_404", lists(404), "failed", "status 404", times=1),
     Case("status_401", lists(401), "failed", "the credential is refused", times=1, known=True),
-    Case("status_403", lists(403), "failed", "the credential is refused", times=1),
+    Case("status_403", lists(403), "failed", "leave the stream out of `streams`", times=1),
     Case("status_422", lists(422), "failed", "(fields: date_from)", times=1),
     Case("redirect", lists("redirect"), "failed", "set base_url to the final address", times=1),
     Case("bomb", lists("bomb"), "failed", "larger than 64 MiB; lower page_size", times=1),

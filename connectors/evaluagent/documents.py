@@ -14,6 +14,9 @@ from connectors.source import Record
 from schemas.errors import FatalSourceError, Place, RetryableSourceError
 
 PAGINATION = frozenset({"first", "last", "prev", "next"})  # links that tell of pages
+RESOURCE = frozenset(
+    {"type", "id", "lid", "attributes", "relationships", "links", "meta"}
+)  # the standard's members
 
 Flatten = Callable[[Any, Any], Record]  # (resource, document) -> record
 
@@ -78,8 +81,13 @@ def group(resource: Any, document: Any) -> Record:
 
 
 def conversation(resource: Any, document: Any) -> Record:
-    """The integration is what was asked for: it need not stand in the answer."""
-    return group(resource, document)
+    """The integration is what was asked for: it need not stand in the answer. One that is no resource object but a
+    plain one has its fields beside its id: they are kept.
+    """
+    found = group(resource, document)
+    if not isinstance(found, dict):
+        return found
+    return {**{name: value for name, value in resource.items() if name not in RESOURCE}, **found}
 
 
 def _with_others(record: Record, resource: Any, known: Sequence[str]) -> Record:
@@ -92,11 +100,20 @@ def check_list(document: Any, place: Place, *, included: bool) -> None:
     if not isinstance(document, dict) or not isinstance(document.get("data"), list):
         raise RetryableSourceError("the answer is not a list of resources", place)
     # The standard: with `include` the member is there, also when it is empty. Its absence must not delete contacts.
-    if included and not isinstance(document.get("included"), list):
-        raise RetryableSourceError("the answer has no `included`, which was asked for", place)
+    if included and not isinstance(document.get("included"), list) and not _without_contacts(document):
+        what = "the answer has no `included`, which was asked for: look at assume.include"
+        raise RetryableSourceError(what, place)
     meta, links = document.get("meta", {}), document.get("links", {})
     if not isinstance(meta, dict | list) or not isinstance(links, dict | list | None):
         raise RetryableSourceError("the answer's meta or links is no object", place)
+
+
+def _without_contacts(document: Any) -> bool:
+    """Whether each resource says itself that it has no contacts."""
+    linkages = [member(resource, "relationships.contacts") for resource in document["data"]]
+    return "included" not in document and all(
+        isinstance(one, dict) and "data" in one and not one["data"] for one in linkages
+    )
 
 
 def total(document: Any, assumed: Assumed) -> int | None:

@@ -73,7 +73,7 @@ def limits(account: Account) -> dict[str, Limit]:
     Whether the day binds those two is not known: it does here.
     """
     standard, day = account.limit, account.limit.per_day
-    groups = {EVALUATIONS, f"{EVALUATIONS}/one", "org/users", "org/groups", "org/roles", "ping", TOKEN}
+    groups = (EVALUATIONS, f"{EVALUATIONS}/one", "org/users", "org/groups", "org/roles", "ping", TOKEN)
     return {
         **dict.fromkeys(groups, standard),
         IMPORTS: standard,

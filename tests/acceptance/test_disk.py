@@ -64,7 +64,7 @@ def cases() -> list[Full]:
     return [
         limit,
         Full(0, "ledger.sqlite"),
-        Full(100, "warehouse.duckdb"),
+        Full(200, "warehouse.duckdb"),
         Full(4000, "the previous snapshot stays"),
     ]
 

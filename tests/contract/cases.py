@@ -5,6 +5,7 @@ below each is what it would catch; `test_broken_connectors.py` proves it with co
 """
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -13,8 +14,10 @@ from typing import Any
 
 from aiohttp import web
 from contract.stage import EARLIER, PACE, PAGE, Scene
+from crash import ROOT
 from lab import NOW
 
+from connectors.paging import STAGGER
 from connectors.simulator.listen import listening
 from connectors.simulator.log import Arrival
 from pipeline import package
@@ -78,6 +81,14 @@ async def first_sync(scene: Scene) -> None:
     assert receipt.snapshot
 
 
+async def slow_source(scene: Scene) -> None:
+    """A walk from both ends hides the latency of a slow source. Catches: the other order asked for, and not given."""
+    scene.add(2 * MANY)
+    scene.script.latency = lambda: 2 * STAGGER
+    assert_proven(await scene.sync())
+    assert_whole(scene)
+
+
 async def nothing_new(scene: Scene) -> None:
     """Catches: records that differ each time they are asked for."""
     scene.add(MANY)
@@ -104,8 +115,9 @@ async def kept_pages(scene: Scene) -> None:
 async def resume_after_kill(scene: Scene) -> None:
     """Catches: pages that cannot be read again, rows that come twice after a kill."""
     scene.add(MANY)
+    pipe, env = asyncio.subprocess.PIPE, {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     child = await asyncio.create_subprocess_exec(
-        *scene.command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *scene.command, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env=env
     )
 
     def kill(turn: int, _: Arrival) -> None:
@@ -283,7 +295,7 @@ Case = Callable[[Scene], Awaitable[None]]
 CASES: Mapping[str, Case] = {
     case.__name__: case
     for case in (
-        *(first_sync, nothing_new, kept_pages, resume_after_kill, drift, tie, edit, delete),
+        *(first_sync, slow_source, nothing_new, kept_pages, resume_after_kill, drift, tie, edit, delete),
         *(refused_credential, too_many_requests, an_hour_to_wait, server_error, source_down),
         *(bad_record, unknown_field, empty, foreign_origin),
     )

@@ -16,7 +16,7 @@ from connectors.registry import SOURCES
 
 
 def stage_of(system: str) -> Stage:
-    stage: Stage = import_module(f"contract.{system}_stage")  # type: ignore[assignment]
+    stage: Stage = import_module(f"contract.{system}_stage")
     return stage
 
 

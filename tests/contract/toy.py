@@ -63,24 +63,25 @@ GUESTS = TableContract(
 
 # -- sql/warehouse/NNNN_toy.sql --------------------------------------------------------------------
 
-LOADED = """
-    extra            VARCHAR,
-    _first_loaded_at TIMESTAMPTZ NOT NULL,
-    _loaded_at       TIMESTAMPTZ NOT NULL,
-    _observed_at     TIMESTAMPTZ NOT NULL,
-    _run_id          VARCHAR     NOT NULL,
-    _deleted_at      TIMESTAMPTZ,
-    _checked_at      TIMESTAMPTZ NOT NULL
-"""
-MIGRATION = f"""
+MIGRATION = """
 CREATE TABLE core.notes (
     source VARCHAR NOT NULL, tenant VARCHAR NOT NULL,
-    note_id VARCHAR NOT NULL, text VARCHAR NOT NULL, created_at TIMESTAMPTZ NOT NULL, {LOADED}
+    note_id VARCHAR NOT NULL, text VARCHAR NOT NULL, created_at TIMESTAMPTZ NOT NULL,
+    extra VARCHAR, _first_loaded_at TIMESTAMPTZ NOT NULL, _loaded_at TIMESTAMPTZ NOT NULL,
+    _observed_at TIMESTAMPTZ NOT NULL, _run_id VARCHAR NOT NULL, _deleted_at TIMESTAMPTZ,
+    _checked_at TIMESTAMPTZ NOT NULL
 );
 CREATE TABLE core.guests (
     source VARCHAR NOT NULL, tenant VARCHAR NOT NULL,
-    guest_id VARCHAR NOT NULL, name VARCHAR NOT NULL, {LOADED}
+    guest_id VARCHAR NOT NULL, name VARCHAR NOT NULL,
+    extra VARCHAR, _first_loaded_at TIMESTAMPTZ NOT NULL, _loaded_at TIMESTAMPTZ NOT NULL,
+    _observed_at TIMESTAMPTZ NOT NULL, _run_id VARCHAR NOT NULL, _deleted_at TIMESTAMPTZ,
+    _checked_at TIMESTAMPTZ NOT NULL
 );
+CREATE TABLE core.notes_history AS
+SELECT * EXCLUDE (_checked_at), _loaded_at AS valid_from, _loaded_at AS valid_to FROM core.notes LIMIT 0;
+CREATE TABLE core.guests_history AS
+SELECT * EXCLUDE (_checked_at), _loaded_at AS valid_from, _loaded_at AS valid_to FROM core.guests LIMIT 0;
 """
 
 # -- connectors/toy/streams.py ---------------------------------------------------------------------
@@ -134,7 +135,7 @@ class Pages:
         asked: tuple[str, Sequence[tuple[str, str]]] = (
             (query.link, ()) if query.link else (path, parameters(query))
         )
-        payload = await client.get(name, *asked, lambda value: self._check(value))
+        payload = await client.get(name, *asked, self._check)
         items, count, following = payload.value["items"], payload.value["count"], payload.value.get("next")
         behind = count - (query.number - 1) * query.size - len(items)
         link = urljoin(path, following) if following else None

@@ -1,4 +1,4 @@
-"""The toy on the stage. `python toy_stage.py ADDRESS FOLDER STREAM` is a run of its own: the command line knows no toy."""
+"""The toy on the stage. As a program, with an address, a folder and a stream, it is a run of the toy by itself."""
 
 import asyncio
 import sys

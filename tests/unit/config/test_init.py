@@ -9,22 +9,75 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import init
-from pipeline.config import VokiSource, load, parse
+from pipeline.config import EvaluagentSource, VokiSource, load, parse
 from schemas.errors import ConfigError
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ACCOUNT = {
     "kind": "voki", "name": "acme", "tenant": "acme-br", "sign_in": "password", "start": "2024-01-31",
-    "timezone": "America/Sao_Paulo", "time": "23:05", "customer_name": "pseudonym", "comment": "drop",
+    "timezone": "America/Sao_Paulo", "time": "23:05", "customer_name": "pseudonym", "customer_contact": "drop",
+    "comment": "drop",
     "data_dir": "./da ta/${HOME}/$x: #1",
 }  # fmt: skip
 
 
-def test_no_answer_at_all_gives_the_simulator_without_a_variable() -> None:
-    (source,) = parse(init.render({}), {}, Path("config.yaml"), now=NOW).sources
-    assert isinstance(source, VokiSource)
-    assert source.simulator is not None
+BOTH = {
+    **ACCOUNT, "kind": "both", "quality_name": "acme_qa", "region": "australia", "mode": "bearer",
+    "integrations": " zendesk, voki,zendesk",
+}  # fmt: skip
+
+
+def test_no_answer_at_all_gives_both_simulators_without_a_variable() -> None:
+    voki, quality = parse(init.render({}), {}, Path("config.yaml"), now=NOW).sources
+    assert isinstance(voki, VokiSource)
+    assert isinstance(quality, EvaluagentSource)
+    assert voki.simulator is not None
+    assert quality.simulator is not None
+    assert voki.simulator.seed == quality.simulator.seed, "the same people at work"
+    assert quality.integrations == ("zendesk", "voki")
     assert init.variables({}) == ()
+
+
+def test_the_answers_for_both_accounts_come_back_from_load() -> None:
+    env = {variable.name: f"value-of-{variable.name}" for variable in init.variables(BOTH)}
+    config = parse(init.render(BOTH), env, Path("config.yaml"), now=NOW)
+    voki, quality = config.sources
+    assert isinstance(voki, VokiSource)
+    assert isinstance(quality, EvaluagentSource)
+    assert voki.name == "acme"
+    assert quality.auth is not None
+    assert quality.auth.access_key_id.get_secret_value() == "value-of-EVALUAGENT_KEY_ID"
+    assert quality.auth.secret_key.get_secret_value() == "value-of-EVALUAGENT_SECRET"
+    assert (quality.name, quality.region, quality.auth.mode) == ("acme_qa", "australia", "bearer")
+    assert quality.integrations == ("zendesk", "voki")
+    assert voki.start == quality.start == datetime(2024, 1, 31, tzinfo=UTC)
+    assert (config.privacy.customer_email, config.privacy.customer_phone) == ("drop", "drop")
+
+
+def test_one_account_alone_asks_for_its_own_variables_only() -> None:
+    only = {**BOTH, "kind": "evaluagent", "customer_name": "keep"}
+    env = {variable.name: "x" for variable in init.variables(only)}
+    assert set(env) == {"EVALUAGENT_KEY_ID", "EVALUAGENT_SECRET"}
+    (source,) = parse(init.render(only), env, Path("config.yaml"), now=NOW).sources
+    assert isinstance(source, EvaluagentSource)
+
+
+def test_two_accounts_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigError, match="`quality_name` is the name of the Voki account"):
+        init.render({**BOTH, "quality_name": "acme"})
+
+
+def test_an_answer_that_cannot_be_used_is_asked_for_again() -> None:
+    given = iter(["nobody", "evaluagent", "A B", "qa", "mars", "europe", *[""] * 20])
+    told: list[str] = []
+
+    def ask(question: init.Question) -> str:
+        return next(given) or question.default
+
+    answers = init.interview(ask, told.append)
+    assert [answers[key] for key in ("kind", "quality_name", "region")] == ["evaluagent", "qa", "europe"]
+    assert len(told) == 3
+    assert "base_url" not in answers
 
 
 def test_the_answers_for_an_account_come_back_from_load(tmp_path: Path) -> None:
@@ -85,7 +138,12 @@ def test_a_folder_of_any_name_comes_back_as_it_was(name: str) -> None:
 @pytest.mark.parametrize(
     ("key", "answer", "part"),
     [
-        ("kind", "both", "must be one of simulator, voki"),
+        ("kind", "neither", "must be one of simulator, voki, evaluagent, both"),
+        ("quality_name", "Q A", "small letters"),
+        ("region", "asia", "europe, north_america, australia"),
+        ("mode", "token", "basic, bearer"),
+        ("integrations", "zendesk,,voki", "zendesk, voki"),
+        ("customer_contact", "hash", "keep, pseudonym, drop"),
         ("name", "A B", "small letters"),
         ("base_url", "http://voki.example", "https://"),
         ("tenant", "", "is not a tenant"),
@@ -97,12 +155,12 @@ def test_a_folder_of_any_name_comes_back_as_it_was(name: str) -> None:
     ],
 )
 def test_a_wrong_answer_is_explained_and_never_written(key: str, answer: str, part: str) -> None:
-    (question,) = [one for one in init.QUESTIONS if one.key == key and one.kind != "simulator"]
+    (question,) = [one for one in init.QUESTIONS if one.key == key]
     told = init.complaint(question, answer)
     assert told is not None
     assert part in told
     with pytest.raises(ConfigError, match=f"the answer to `{key}`"):
-        init.render({**ACCOUNT, key: answer})
+        init.render({**BOTH, key: answer})
 
 
 def test_questions_follow_the_kind() -> None:
