@@ -182,11 +182,9 @@ async def _one_pass(
 
 
 async def _turns_pages(stream: Stream, ask: Ask, query: Query, full: int) -> None:
-    """Page 2 is page 1 again: the last page, or is the number ignored? On smaller pages, page 2 has one row of it."""
-    if full < 3:
-        return
-    smaller = await ask(replace(query, size=full - 1))
-    if len(smaller.records) > 1:
+    """Page 2 is page 1 again: the last page, a list in one body, or is the number ignored? Smaller pages tell."""
+    smaller = await ask(replace(query, size=max(full - 1, 1)))
+    if 1 < len(smaller.records) < full:
         raise FatalSourceError(
             "page 2 is page 1 again, whatever page is asked for: set assume.paging.number, size and next",
             Place(stream=stream.name, group=stream.group),

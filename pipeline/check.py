@@ -24,7 +24,7 @@ from pipeline.mapping import read_agents
 from pipeline.sources import ONCE, OpenSource, listed_only, open_source
 from schemas.errors import EvalsyncError, RetryableSourceError
 
-FEW = 2  # rows that are asked for, to see whether so many are given
+FEW = 3  # rows that are asked for, to see whether so many are given
 LITTLE_DISK = 1 << 30  # bytes
 SKEW = 60.0  # seconds between the source's clock and ours that are worth a word
 

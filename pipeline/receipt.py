@@ -69,6 +69,7 @@ class Receipt:
     error: str | None = None
     warnings: Sequence[str] = field(default_factory=tuple)
     stopped: bool = False  # by a signal, at a page's edge
+    requests: Mapping[str, int] = field(default_factory=dict)  # by source, those for credentials too
 
     def as_json(self) -> dict[str, Any]:
         by_source: dict[str, list[dict[str, Any]]] = {}
@@ -80,7 +81,10 @@ class Receipt:
             "started_at": iso(self.started_at),
             "finished_at": iso(self.finished_at),
             "snapshot": self.snapshot,
-            "sources": [{"source": name, "streams": streams} for name, streams in by_source.items()],
+            "sources": [
+                {"source": name, "requests": self.requests.get(name, 0), "streams": streams}
+                for name, streams in by_source.items()
+            ],
             "budgets": [
                 {
                     "source": one.source,

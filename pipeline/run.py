@@ -125,6 +125,7 @@ async def _work(held: Held, request: Request, opened: Sequence[OpenSource], prog
         streams=streams,
         budgets=[left for source in opened for left in await budget_left(source)],
         stopped=held.stop.is_set(),
+        requests={source.account.name: source.client.requests.total() for source in opened},
     )
     try:
         await held.store.record_run(held.run_id, receipt.outcome, held.began, held.clock.now(), streams)

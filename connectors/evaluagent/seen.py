@@ -59,16 +59,16 @@ def _next(document: Mapping[str, Any], a: Assumed) -> Iterator[Seen]:
     form = "an object with href" if isinstance(found, dict) else kind(found)
     parts = urlsplit(href if isinstance(href, str) else "")
     yield Seen(f"{a.next} is {form}, {'absolute' if parts.netloc else 'relative'}")
-    asked = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    turning = [name for name in asked if "page" in name or "cursor" in name or "offset" in name]
-    if a.number in asked:
+    turning = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if turning.get(a.number) == "2":  # page 1 was asked for; a server may echo what it does not know
         yield Seen(f"the next page is named by {a.number}, as assumed")
-    elif any("cursor" in name for name in turning):
+        return
+    ours = {a.number, a.size, a.filter, "sort", "include", "integration"}
+    other = [name for name in turning if name not in ours]
+    if any("cursor" in name for name in other):
         yield Seen("the next page is named by a cursor: its link is followed as it is")
     else:
-        told = (
-            f"the next page is not named by {a.number} but by {', '.join(turning)[:80] or 'something else'}"
-        )
+        told = f"the next page is not named by {a.number} but by {', '.join(other)[:80] or 'something else'}"
         yield Seen(told, good=False, key="assume.paging.number")
 
 

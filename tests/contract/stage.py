@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from lab import FREE, NOW, Calendar, query
@@ -20,6 +22,7 @@ from connectors.simulator.log import Arrival, Log
 from connectors.simulator.script import Fault, Script
 from connectors.source import Account, Stream, Window
 from pipeline.config import Config, parse
+from pipeline.destinations.warehouse import connect
 from pipeline.folders import Folders
 from pipeline.lease import hold
 from pipeline.package import Pass, Sealed, sealed
@@ -180,7 +183,19 @@ def configured(folder: Path, *lines: str) -> tuple[Config, Path]:
     head = ["version: 1", "data_dir: ./data", "sources:", "  - name: demo", f"    budget: {BUDGET}"]
     place = folder / "config.yaml"
     place.write_text("\n".join([*head, *(f"    {line}" for line in lines)]))
-    return parse(place.read_text(), {}, place, now=datetime.now(UTC)), place
+    config = parse(place.read_text(), {}, place, now=datetime.now(UTC))
+    Folders(config.data_dir).make()
+    Folders(config.data_dir).warehouse.write_bytes(_empty_warehouse())
+    return config, place
+
+
+@cache
+def _empty_warehouse() -> bytes:
+    """As a first run makes it; made once, because every case begins with one."""
+    with TemporaryDirectory() as folder:
+        with connect(Path(folder) / "warehouse.duckdb"):
+            pass
+        return (Path(folder) / "warehouse.duckdb").read_bytes()
 
 
 def streams_of(system: str, connector: Connector, stage: Stage) -> list[str]:

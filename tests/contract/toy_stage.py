@@ -42,7 +42,6 @@ async def open_scene(stream: str, folder: Path, connector: Connector = TOY) -> A
     script, time = Script(), Time()
     async with serve(script, time.calendar) as book:
         config = config_of(book.base_url, folder, stream)
-        Folders(config.data_dir).make()
         with connect(Folders(config.data_dir).warehouse) as db:
             db.execute(MIGRATION)
         table, column = (book.notes, "text") if stream == "notes" else (book.guests, "name")
