@@ -64,14 +64,19 @@ class Token:
 class RenewedBearer:
     """A token that is fetched when it is first needed, again before it ends, and once more after a 401."""
 
-    hint = ""
-
-    def __init__(self, fetch: Callable[[], Awaitable[Token]], clock: Clock, margin: float = 60.0) -> None:
+    def __init__(
+        self, fetch: Callable[[], Awaitable[Token]], clock: Clock, margin: float = 60.0, hint: str = ""
+    ) -> None:
         self._fetch = fetch
+        self._hint = hint
         self._clock = clock
         self._margin = margin
         self._token: Token | None = None
         self._single_flight = asyncio.Lock()
+
+    @property
+    def hint(self) -> str:
+        return self._hint
 
     async def headers(self) -> Mapping[str, str]:
         async with self._single_flight:

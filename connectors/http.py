@@ -237,7 +237,7 @@ class HttpClient:
 
 def _with_hint(error: AuthError, auth: Auth | None) -> AuthError:
     """The refusal, with what this kind of credential lets us guess about its reason."""
-    hint = auth.hint if auth is not None and error.place.status == 401 else ""
+    hint = auth.hint if auth is not None else ""
     return AuthError(f"{error.message}; {hint}", error.place) if hint else error
 
 

@@ -17,7 +17,7 @@ from pipeline.destinations.warehouse import SETTINGS
 from pipeline.engines import DuckDBEngine
 from pipeline.files import private_folder, temporary
 from pipeline.folders import Folders
-from pipeline.run import TABLES
+from pipeline.present import TABLES
 from pipeline.statements import SQL, migrations
 from schemas.errors import ConfigError, LoadError
 

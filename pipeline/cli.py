@@ -179,7 +179,7 @@ def check(context: click.Context, config_here: Path | None, verbose: bool) -> No
 @with_config
 def marts(context: click.Context, config_here: Path | None, names: tuple[str, ...]) -> None:
     """Rebuild the marts from what is loaded, and publish them. Sends no request."""
-    from pipeline.run import rebuild_marts
+    from pipeline.present import rebuild_marts
     from pipeline.terminal import print_marts
 
     async def work(config: "Config") -> int:

@@ -13,8 +13,9 @@ from pipeline.destinations.warehouse import connect, rows
 from pipeline.folders import Folders
 from pipeline.lease import Held, hold
 from pipeline.normalize import normalize, normalize_children
+from pipeline.present import apply_settings, present
 from pipeline.receipt import iso
-from pipeline.run import apply_settings, present, privacy_of
+from pipeline.run import privacy_of
 from pipeline.sources import account_of, streams_of
 from pipeline.statements import statement
 from pipeline.validate import judge, newest

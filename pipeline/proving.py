@@ -14,6 +14,7 @@ from pipeline.reconcile import Proof, compare
 from pipeline.search import Part, search, to_read
 
 SEARCHES = 2  # times that a window is searched for differences before it is called unproven
+PAGES = 2  # a part of so many pages is read: to halve it further costs as much
 SEARCH_REQUESTS = 24  # requests for totals that one search may spend
 
 
@@ -82,7 +83,7 @@ async def search_window(job: Job, proof: Proof, requests: int) -> list[Part]:
         proof.window,
         whole,
         stream.unit,
-        extraction.page_size,
+        PAGES * extraction.page_size,
         totals,
         lambda part: job.store.figures(job.source, job.tenant, stream, part),
         requests,

@@ -7,7 +7,7 @@ an ordinary pass, so a stop or a kill loses nothing. A failure ends the looking 
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,6 +15,7 @@ import structlog
 
 from connectors.budget import Left
 from connectors.source import DAY, Window
+from pipeline.destinations.load import Loaded
 from pipeline.job import Job
 from pipeline.passes import read_again
 from pipeline.receipt import StreamReceipt
@@ -40,25 +41,30 @@ class Checked:
 
 async def look_again(job: Job, receipt: StreamReceipt, requests: int, left: Left | None) -> StreamReceipt:
     """Spend at most `requests` on the windows of a stream that were looked at longest ago."""
-    used = job.requests()
+    before = job.requests()
     allowed = allowance(requests, left, receipt.requests)
-    if job.extraction.stream.walk == "list" or receipt.outcome not in ("ok", "unproven"):
+    if allowed <= 0 or job.extraction.stream.walk == "list" or receipt.outcome not in ("ok", "unproven"):
         return receipt
+    try:
+        async for loaded in _read(job, before, allowed):
+            receipt = replace(receipt, loaded=receipt.loaded + loaded)
+    except EvalsyncError as error:
+        log.warning("reread_ended", source=job.source, stream=receipt.stream, why=str(error))
+    spent = job.requests() - before
+    return _told(replace(receipt, requests=receipt.requests + spent, reread=spent))
+
+
+async def _read(job: Job, before: int, allowed: int) -> AsyncIterator[Loaded]:
+    """What each part brought, as long as the next one is sure to fit in what is allowed."""
     watermark = await job.store.watermark(job.source, job.extraction.stream.name)
-    if watermark is None or allowed <= 0:
-        return receipt
+    if watermark is None:
+        return
     days = await _days(job, watermark - job.lookback)
     for part in chosen(days, job.extraction.page_size, allowed):
-        spent = job.requests() - used
+        spent = job.requests() - before
         if job.stop.is_set() or spent + part.requests(job.extraction.page_size) > allowed:
-            break
-        try:
-            receipt = replace(receipt, loaded=receipt.loaded + await read_again(job, part.window))
-        except EvalsyncError as error:
-            log.warning("reread_ended", source=job.source, stream=receipt.stream, why=str(error))
-            break
-    reread = job.requests() - used
-    return _told(replace(receipt, requests=receipt.requests + reread, reread=reread))
+            return
+        yield await read_again(job, part.window)
 
 
 def _told(receipt: StreamReceipt) -> StreamReceipt:

@@ -11,46 +11,34 @@ to each of them, and its outcome is the worst of theirs.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import duckdb
 import structlog
 
 from connectors.clock import Clock, system_clock
 from connectors.http import Ceiling
 from connectors.registry import SOURCES, Connector
 from connectors.source import Stream
-from pipeline import marts, package
+from pipeline import package
+from pipeline.audit import Audited, audit_stream
 from pipeline.config import Config
-from pipeline.destinations import lake
-from pipeline.destinations.store import Store
-from pipeline.destinations.warehouse import transaction
-from pipeline.engines import DuckDBEngine
 from pipeline.extract import Extraction
 from pipeline.files import private_folder
 from pipeline.job import Asked, Job, Progress
 from pipeline.lease import Held, hold
-from pipeline.mapping import read_agents
+from pipeline.present import apply_settings, present
 from pipeline.privacy import Privacy
 from pipeline.receipt import BudgetLeft, Receipt, StreamReceipt, outcome_of
 from pipeline.reread import look_again
 from pipeline.sources import OpenSource, open_source, selected
-from pipeline.statements import SQL, statement
 from pipeline.sync import sync_stream
-from schemas import evaluagent, voki
 from schemas.errors import ConfigError, EvalsyncError
 
 log = structlog.get_logger()
 
 WATCH_EVERY = 5.0  # seconds between two looks at the budgets, for those who watch
-TABLES = (  # of the lake, also those that this run does not touch
-    *(voki.EVALUATIONS, voki.CALLS, voki.DEPARTMENTS, voki.USERS),
-    *(evaluagent.QUALITY_EVALUATIONS, evaluagent.QUALITY_CONTACTS, evaluagent.AGENTS),
-    *(evaluagent.GROUPS, evaluagent.ROLES, evaluagent.CONVERSATIONS),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +73,67 @@ async def run(
     `stop` ends it at the edge of a page. Nothing is lost by cancelling it either. `connectors` is the registry, or
     one with more in it.
     """
+    async with _open(config, request, clock, stop, connectors) as (held, opened):
+        jobs = _jobs(held, request, opened, progress or Unwatched())
+        await apply_settings(held.store, config)
+        streams = await _look_again(opened, jobs, await _sync(opened, jobs, progress or Unwatched()))
+        held.receipt = await _end(held, opened, streams)
+        return held.receipt
+
+
+async def audit(
+    config: Config,
+    request: Request,
+    *,
+    requests: int,
+    repair: bool = True,
+    clock: Clock | None = None,
+    stop: asyncio.Event | None = None,
+) -> tuple[Receipt, list[Audited]]:
+    """The history of each stream that has a place in time against its source, and mended. Raises as `run` does.
+
+    `requests` are what each stream may spend on searching and mending.
+    """
+    async with _open(config, request, clock, stop, SOURCES) as (held, opened):
+        asked = request.asked
+        jobs = [
+            job for job in _jobs(held, request, opened, Unwatched()) if job.extraction.stream.walk == "seek"
+        ]
+        await apply_settings(held.store, config)
+        audited = await asyncio.gather(
+            *(
+                audit_stream(job, requests, since=asked.since, until=asked.until, repair=repair)
+                for job in jobs
+            )
+        )
+        held.receipt = await _end(held, opened, [one.receipt for one in audited])
+        return held.receipt, audited
+
+
+@asynccontextmanager
+async def _open(
+    config: Config,
+    request: Request,
+    clock: Clock | None,
+    stop: asyncio.Event | None,
+    connectors: Mapping[str, Connector],
+) -> AsyncIterator[tuple[Held, list[OpenSource]]]:
     clock = clock or system_clock()
     chosen = selected(config, request.sources)
     async with hold(config, clock, stop or asyncio.Event()) as held, AsyncExitStack() as stack:
         ceiling = None if request.max_requests is None else Ceiling(request.max_requests)
-        opened = [
-            await stack.enter_async_context(
-                open_source(source, held.folders, clock, ceiling, held.stop, connectors)
-            )
-            for source in chosen
-        ]
-        held.receipt = await _work(held, request, opened, progress or Unwatched())
-        return held.receipt
+        yield (
+            held,
+            [
+                await stack.enter_async_context(
+                    open_source(source, held.folders, clock, ceiling, held.stop, connectors)
+                )
+                for source in chosen
+            ],
+        )
 
 
-async def _work(held: Held, request: Request, opened: Sequence[OpenSource], progress: Progress) -> Receipt:
+def _jobs(held: Held, request: Request, opened: Sequence[OpenSource], progress: Progress) -> list[Job]:
     jobs = [
         _job(held, request, source, stream, progress)
         for source in opened
@@ -108,14 +142,22 @@ async def _work(held: Held, request: Request, opened: Sequence[OpenSource], prog
     ]
     if not jobs:
         raise ConfigError("--stream: none of the sources has such a stream")
-    await apply_settings(held.store, held.config)
+    return jobs
+
+
+async def _sync(opened: Sequence[OpenSource], jobs: Sequence[Job], progress: Progress) -> list[StreamReceipt]:
+    """All streams side by side."""
     watching = asyncio.create_task(_watch_budgets(opened, progress))
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(sync_stream(job)) for job in jobs]
     finally:
         watching.cancel()
-    streams = await _look_again(opened, jobs, [task.result() for task in tasks])
+    return [task.result() for task in tasks]
+
+
+async def _end(held: Held, opened: Sequence[OpenSource], streams: Sequence[StreamReceipt]) -> Receipt:
+    """Record the run, and give readers what it brought."""
     receipt = Receipt(
         run_id=held.run_id,
         outcome=outcome_of(streams),
@@ -163,46 +205,6 @@ async def _watch_budgets(opened: Sequence[OpenSource], progress: Progress) -> No
     while True:
         progress.budget([left for source in opened for left in await budget_left(source)])
         await asyncio.sleep(WATCH_EVERY)
-
-
-async def present(held: Held, only: Sequence[str] | None = None) -> tuple[Path, list[str]]:
-    """Marts, then the snapshot that readers see; its folder and the checks' warnings.
-
-    Raises CheckFailed (the previous marts and the previous snapshot stay) and PublishError.
-    """
-
-    def build(db: duckdb.DuckDBPyConnection) -> list[str]:
-        with held.store.fence():
-            results = marts.build(DuckDBEngine(db), marts.load_marts(SQL / "marts"), only or None)
-        return [f"{result.mart}: {result.check}: {result.detail}" for result in results]
-
-    warnings = await held.store.use(build)
-    folders, keep = held.folders, held.config.snapshots.keep
-    snapshot = await held.store.thread(
-        lambda: lake.publish(folders.warehouse, folders.data, held.run_id, TABLES, keep, held.store.fence)
-    )
-    return snapshot.folder, warnings
-
-
-async def rebuild_marts(config: Config, only: Sequence[str]) -> tuple[Path, list[str]]:
-    """The marts anew from what is loaded, published; no request."""
-    async with hold(config, system_clock(), asyncio.Event()) as held:
-        await apply_settings(held.store, config)
-        return await present(held, only)
-
-
-async def apply_settings(store: Store, config: Config) -> None:
-    """Put what the marts need to know of the configuration where they read it. ConfigError: the file `agents`."""
-    pairs = await asyncio.to_thread(read_agents, config.agents) if config.agents else []
-    values = {"timezone": config.reporting.timezone, "satisfied_from": config.reporting.satisfied_from}
-    agents = {"voki_users": [user for user, _ in pairs], "agents": [agent for _, agent in pairs]}
-
-    def write(db: duckdb.DuckDBPyConnection) -> None:
-        with transaction(db, store.fence):
-            db.execute(statement("load/settings"), values)
-            db.execute(statement("load/agents"), agents)
-
-    await store.use(write)
 
 
 def privacy_of(config: Config) -> Privacy:

@@ -27,11 +27,11 @@ from connectors.simulator.world import Wire, World
 from connectors.source import Account, Limit, Page, Stream, Window, subtract
 from pipeline.config import Config, parse
 from pipeline.destinations.warehouse import connect, rows
+from pipeline.job import Asked
 from pipeline.lease import hold
 from pipeline.receipt import StreamReceipt
 from pipeline.run import Request, Unwatched, _job, run
 from pipeline.sources import open_source
-from pipeline.job import Asked
 from pipeline.sync import sync_stream
 
 TOKEN = "secret"

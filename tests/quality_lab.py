@@ -6,6 +6,7 @@ of the simulator are the oracle.
 """
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -41,6 +42,12 @@ STREAMS = (EVALUATIONS, "agents", "groups", "roles", "conversations")
 TABLES = (EVALUATIONS, "quality_contacts", "agents", "groups", "roles", "conversations")
 
 
+def basic_header(key: Key = KEY) -> dict[str, str]:
+    """RFC 7617."""
+    pair = base64.b64encode(f"{key.access_key_id}:{key.secret}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
+
+
 def account(base_url: str, name: str = "acme", *, key: Key = KEY, mode: str = "basic", **keys: Any) -> Row:
     """One evaluagent account of config.yaml; `keys` are further keys of it."""
     auth = {"access_key_id": key.access_key_id, "secret_key": key.secret, "mode": mode}
@@ -54,6 +61,18 @@ def account(base_url: str, name: str = "acme", *, key: Key = KEY, mode: str = "b
         "reread": 0,
         **keys,
     }
+
+
+def voki_account(base_url: str, name: str = "demo", **keys: Any) -> Row:
+    """One Voki account beside it."""
+    first = {
+        "name": name,
+        "system": "voki",
+        "base_url": base_url,
+        "tenant": "demo",
+        "auth": {"token": lab.TOKEN},
+    }
+    return {**first, "streams": ["evaluations"], "budget": FREE, **keys}
 
 
 def config(folder: Path, *sources: Row, **sections: Any) -> Config:

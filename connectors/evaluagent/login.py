@@ -21,7 +21,8 @@ from schemas.fields import parse_time
 LIFETIME = 24 * 3600.0  # seconds; documented, and used where the answer does not tell
 MARGIN = 600.0  # seconds before its end at which a token is renewed
 SHORTEST = 2 * MARGIN  # a token that ends sooner is renewed after a 401 instead
-HINT = "if bearer tokens were switched on for this key, set `auth.mode: bearer`; an IP allow-list refuses too"
+ALLOWED = "an IP allow-list refuses too"
+HINT = f"if bearer tokens were switched on for this key, set `auth.mode: bearer`; {ALLOWED}"
 
 
 def auth(account: Account, client: Client, clock: Clock) -> Auth:
@@ -46,4 +47,4 @@ def auth(account: Account, client: Client, clock: Clock) -> Auth:
             lifetime = (ends - payload.observed_at).total_seconds()
         return Token(SecretStr(member(payload.value, words.token)), began + max(lifetime, SHORTEST))
 
-    return RenewedBearer(fetch, clock, MARGIN)
+    return RenewedBearer(fetch, clock, MARGIN, ALLOWED)

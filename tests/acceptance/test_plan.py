@@ -76,7 +76,7 @@ async def test_single_records_are_counted_and_not_asked_for(tmp_path: Path) -> N
 
 async def test_a_stream_that_is_refused_leaves_the_others_their_figures(tmp_path: Path) -> None:
     async with contract(generate(5, EVALUATIONS), tmp_path) as (simulator, to):
-        simulator.script.faults.append(Fault("status", path="/v1/org/groups", status=403))
+        simulator.script.faults.append(Fault(403, match="groups"))
         found = by_stream(await plan(to, Request()))
         assert len(simulator.arrivals) == 5
     assert found["groups"].refused

@@ -26,7 +26,7 @@ from nightly import ROOT, Account, account
 from connectors.simulator.year import generate
 from pipeline.destinations import lake
 from pipeline.destinations.warehouse import Fence
-from pipeline.run import rebuild_marts
+from pipeline.present import rebuild_marts
 from schemas.errors import ConfigError, LoadError, PublishError
 from schemas.voki import EVALUATIONS
 

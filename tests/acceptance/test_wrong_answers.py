@@ -127,7 +127,8 @@ def written(folder: Path, simulators: Mapping[str, Simulator], stranger: Simulat
     for name, url in urls.items():
         auth = f"email: {USER.email}, password: '{USER.password}'" if name in login else f"token: {TOKEN}"
         text += f"""
-  - {{name: {name}, system: voki, tenant: demo, base_url: "{url}", auth: {{{auth}}}, page_size: {PAGE}, streams: [evaluations],
+  - {{name: {name}, system: voki, tenant: demo, base_url: "{url}", auth: {{{auth}}}, page_size: {PAGE},
+     streams: [evaluations],
      budget: {{per_minute: 900, per_day: {PER_DAY}, force: true}}}}"""
     return parse(text, {}, folder / "config.yaml", now=clock.now())
 

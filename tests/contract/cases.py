@@ -78,6 +78,16 @@ async def first_sync(scene: Scene) -> None:
     assert (receipt.loaded.inserted, receipt.loaded.deleted) == (MANY, 0)
 
 
+async def whole_run(scene: Scene) -> None:
+    """With marts and a snapshot; of one stream for each system, because that is the same for all."""
+    scene.add(MANY)
+    receipt = await scene.run()
+    assert receipt.error is None
+    assert_proven(receipt.streams[0])
+    assert receipt.snapshot
+    assert_whole(scene)
+
+
 async def slow_source(scene: Scene) -> None:
     """A walk from both ends hides the latency of a slow source. Catches: the other order asked for, and not given."""
     scene.add(2 * MANY)

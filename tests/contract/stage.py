@@ -184,8 +184,10 @@ def configured(folder: Path, *lines: str) -> tuple[Config, Path]:
     place = folder / "config.yaml"
     place.write_text("\n".join([*head, *(f"    {line}" for line in lines)]))
     config = parse(place.read_text(), {}, place, now=datetime.now(UTC))
-    Folders(config.data_dir).make()
-    Folders(config.data_dir).warehouse.write_bytes(_empty_warehouse())
+    folders = Folders(config.data_dir)
+    folders.make()
+    if not folders.warehouse.exists():
+        folders.warehouse.write_bytes(_empty_warehouse())
     return config, place
 
 

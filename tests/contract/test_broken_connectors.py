@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from contract import toy_stage
 from contract.broken import BROKEN
-from contract.cases import CASES
+from contract.cases import CASES, whole_run
 from contract.stage import streams_of
 from contract.toy import TOY
 
@@ -26,6 +26,12 @@ STREAMS = streams_of("toy", TOY, toy_stage)
 async def test_the_good_toy_passes(stream: str, case: str, tmp_path: Path) -> None:
     async with toy_stage.open_scene(stream, tmp_path) as scene:
         await CASES[case](scene)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+async def test_a_whole_run_of_the_toy(stream: str, tmp_path: Path) -> None:
+    async with toy_stage.open_scene(stream, tmp_path) as scene:
+        await whole_run(scene)
 
 
 @pytest.mark.parametrize("name", BROKEN)

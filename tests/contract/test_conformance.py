@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from contract.cases import CASES
+from contract.cases import CASES, whole_run
 from contract.stage import Stage, streams_of
 
 from connectors.registry import SOURCES
@@ -31,3 +31,10 @@ def everything() -> Iterator[tuple[str, str]]:
 async def test_every_stream_in_every_case(system: str, stream: str, case: str, tmp_path: Path) -> None:
     async with stage_of(system).open_scene(stream, tmp_path) as scene:
         await CASES[case](scene)
+
+
+@pytest.mark.parametrize("system", SOURCES)
+async def test_a_whole_run_of_every_system(system: str, tmp_path: Path) -> None:
+    stage = stage_of(system)
+    async with stage.open_scene(streams_of(system, SOURCES[system], stage)[0], tmp_path) as scene:
+        await whole_run(scene)

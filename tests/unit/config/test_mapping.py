@@ -17,7 +17,8 @@ from connectors.simulator.server import serve
 from connectors.simulator.world import World
 from pipeline.config import Config
 from pipeline.mapping import read_agents
-from pipeline.run import rebuild_marts, run
+from pipeline.present import rebuild_marts
+from pipeline.run import run
 from schemas.errors import ConfigError
 
 SENTINEL = "someone@example.com"
