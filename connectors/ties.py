@@ -172,7 +172,8 @@ async def _one_pass(
         found |= keys
         state.seen |= keys
         full = full or len(answer.records)
-        if number == 2 and nothing_new and answer.total is None and answer.next is None:
+        again = number == 2 and nothing_new and len(keys) == full
+        if again and answer.total is None and answer.next is None:
             await _turns_pages(stream, ask, query, full)
         if _ends(answer, number, full, nothing_new=nothing_new) or answer.next in followed:
             break

@@ -25,6 +25,8 @@ log = structlog.get_logger()
 
 ROUNDS = 2  # a source may move while it is audited
 BESIDE_PAGES = 2  # requests of a repair beside its pages
+COMPARISON = 2  # requests of comparing the whole: its totals and its list's count
+LEAST = 2 * COMPARISON  # an audit compares twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,18 @@ async def audit_stream(
     until: datetime | None = None,
     repair: bool = True,
 ) -> Audited:
-    """Compare a stream's history with its source, and mend it within `requests`."""
+    """Compare a stream's history with its source, and mend it: `requests` in all, and not one more."""
     receipt = StreamReceipt(job.source, job.extraction.stream.name, "ok")
     before = job.requests()
     audited = Audited(receipt)
+    if requests < LEAST:
+        error = f"an audit needs {LEAST} requests at least, {requests} are allowed"
+        return replace(audited, receipt=replace(receipt, outcome="paused", error=error))
     try:
         window = await _window(job, since, until)
         if window.empty:
             return replace(audited, receipt=replace(receipt, error="nothing is loaded yet: sync first"))
-        audited = await _audited(job, window, before + requests, receipt, repair=repair)
+        audited = await _audited(job, window, before + requests - COMPARISON, receipt, repair=repair)
     except BudgetExhausted as error:
         audited = replace(audited, receipt=replace(receipt, outcome="paused", error=str(error)))
     except EvalsyncError as error:
@@ -80,14 +85,16 @@ async def _audited(
     full = math.ceil(max(proof.source_total or 0, proof.loaded_total) / job.extraction.page_size)
     parts: list[Part] = []
     for _ in range(ROUNDS):
-        if not proof.differences() or job.stop.is_set():
+        left = spendable - job.requests()
+        if not proof.differences() or left < 1 or job.stop.is_set():
             break
-        found = await search_window(job, proof, spendable - job.requests())
+        found = await search_window(job, proof, left)
         parts += found
         if not repair:
             break
         receipt = await _repair(job, found, spendable, receipt)
         proof = await compare_window(job, window, None)
+        spendable -= COMPARISON  # another round would end with another comparison
     receipt = await record(job, proof, replace(receipt, window=window))
     return Audited(receipt, parts, full)
 

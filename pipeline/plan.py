@@ -185,11 +185,12 @@ async def _again(
     if stream.walk == "list" or one.requests is None or opened.config.reread == 0:
         return None
     rows = await asyncio.to_thread(_loaded, folders, opened, stream)
-    whole = expected(rows or one.records or 0, opened.account.page_size)
     left = Left(one.left.group, one.left.minute_left, one.left.day_left)
-    tonight = max(allowance(allowed, left, one.requests), 0)
-    nights = math.ceil(whole / tonight) if tonight else None
-    return Again(min(whole, tonight), nights)
+    tonight = allowance(allowed, left, one.requests)
+    whole = expected(rows or one.records or 0, opened.account.page_size, tonight)
+    if whole is None:
+        return Again(0, None)
+    return Again(min(whole, tonight), math.ceil(whole / tonight))
 
 
 def duration_of(requests: int, left: BudgetLeft, per_minute: int | None, per_day: int | None) -> timedelta:

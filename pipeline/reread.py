@@ -85,19 +85,34 @@ def allowance(requests: int, left: Left | None, tonight: int) -> int:
     return min(requests, left.day_left - 2 * tonight)
 
 
-def expected(rows: int, page_size: int) -> int:
-    """About how many requests it takes to look at so many rows again, at eight pages a stretch."""
+def expected(rows: int, page_size: int, requests: int) -> int | None:
+    """About how many requests it takes to look at so many rows again, at most `requests` a run; None: too few."""
+    if requests <= BESIDE_PAGES:
+        return None
     pages = math.ceil(rows / page_size)
-    return pages + BESIDE_PAGES * math.ceil(pages / PAGES)
+    return pages + BESIDE_PAGES * math.ceil(pages / most_pages(requests))
 
 
 def chosen(days: Sequence[Checked], page_size: int, requests: int) -> Iterator[Checked]:
-    """Stretches of about a page or more, oldest look first, as long as the requests last."""
-    for part in sorted(stretches(days, page_size), key=lambda part: (part.checked_at, part.window)):
+    """Stretches of about a page or more, oldest look first, as long as the requests last.
+
+    A day that is larger than all of them is left out: else nothing behind it would ever be looked at.
+    """
+    parts = [
+        part
+        for part in stretches(days, page_size, most_pages(requests))
+        if part.requests(page_size) <= requests
+    ]
+    for part in sorted(parts, key=lambda part: (part.checked_at, part.window)):
         requests -= part.requests(page_size)
         if requests < 0:
             return
         yield part
+
+
+def most_pages(requests: int) -> int:
+    """Pages of a stretch that so many requests can pay for."""
+    return max(min(PAGES, requests - BESIDE_PAGES), 1)
 
 
 def stretches(days: Iterable[Checked], page_size: int, pages: int = PAGES) -> Iterator[Checked]:

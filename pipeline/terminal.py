@@ -80,11 +80,11 @@ def print_marts(snapshot: Path, console: Console | None = None) -> None:
     with connect(snapshot / "warehouse.duckdb", read_only=True) as db:
         there = {one["name"] for one in rows(db, statement("status/marts"))}
         spread, departments, agents = (
-            rows(db, statement(f"status/{name}")) if mart in there else []
-            for name, mart in (
-                ("distribution", "rating_distribution"),
-                ("departments", "satisfaction_by_department"),
-                ("agents", "quality_by_agent"),
+            rows(db, text) if mart in there else []
+            for mart, text in (
+                ("rating_distribution", statement("status/distribution")),
+                ("satisfaction_by_department", statement("status/departments")),
+                ("quality_by_agent", statement("status/agents")),
             )
         )
     if not departments and not agents:

@@ -189,7 +189,7 @@ def config(base_url: str, folder: Path, **source: Any) -> Config:
             f"    base_url: {base_url}",
             "    tenant: demo",
             f"    auth: {{token: {TOKEN}}}",
-            "    streams: [evaluations]",
+            *([] if "streams" in source else ["    streams: [evaluations]"]),
             "    budget: {per_minute: 1000000, per_day: 100000000, force: true}",
             *lines,
         ]
@@ -203,6 +203,12 @@ async def sync(to: Config, **asked: Any) -> StreamReceipt:
     assert receipt.error is None, receipt.error
     [stream] = receipt.streams
     return stream
+
+
+async def sync_all(to: Config, **asked: Any) -> None:
+    """One whole run of several streams, all of them good."""
+    receipt = await run(to, Request(asked=Asked(**asked)))
+    assert (receipt.outcome, receipt.error) == ("ok", None), [one.error for one in receipt.streams]
 
 
 async def sync_only(to: Config, *, stop: asyncio.Event | None = None, **asked: Any) -> StreamReceipt:

@@ -77,8 +77,15 @@ def voki_account(base_url: str, name: str = "demo", **keys: Any) -> Row:
 
 def config(folder: Path, *sources: Row, **sections: Any) -> Config:
     """JSON is YAML."""
-    text = json.dumps({"version": 1, "data_dir": "./data", "sources": list(sources), **sections})
-    return parse(text, {}, folder / "config.yaml", now=datetime.now(UTC))
+    text = json.dumps({"version": 1, "data_dir": str(folder / "data"), "sources": list(sources), **sections})
+    path = folder / "config.yaml"
+    path.write_text(text)
+    return parse(text, {}, path, now=datetime.now(UTC))
+
+
+def without_reread(to: Config) -> Config:
+    sources = tuple(source.model_copy(update={"reread": 0}) for source in to.sources)
+    return to.model_copy(update={"sources": sources})
 
 
 @asynccontextmanager
@@ -192,10 +199,12 @@ def ids(found: Iterable[Mapping[str, Any]]) -> set[str]:
     return {row["evaluation_id"] for row in found}
 
 
-def assert_equal(to: Config, world: QualityWorld, tables: Sequence[str] = TABLES) -> None:
+def assert_equal(
+    to: Config, world: QualityWorld, tables: Sequence[str] = TABLES, *, source: str = "acme"
+) -> None:
     """Row by row, all columns."""
     for table in tables:
-        assert loaded(to, table) == truth(world, table), table
+        assert loaded(to, table, source=source) == truth(world, table), table
 
 
 def _plain(found: Iterable[Row]) -> list[Row]:

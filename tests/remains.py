@@ -105,7 +105,8 @@ def home(folder: Path, simulator: Simulator, n: int, **more: Any) -> Home:
         "auth": f"{{token: {token}}}",
     }
     lines = [f"    {name}: {value}" for name, value in keys.items()]
-    head = "version: 1\ndata_dir: ./data\nsources:\n  - system: voki\n    name: demo\n    tenant: demo\n    streams: [evaluations]"
+    account = "  - system: voki\n    name: demo\n    tenant: demo\n    streams: [evaluations]"
+    head = f"version: 1\ndata_dir: ./data\nsources:\n{account}"
     (folder / "config.yaml").write_text("\n".join([head, *lines]) + "\n")
     return Home(folder, simulator, token)
 

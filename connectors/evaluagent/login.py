@@ -15,13 +15,14 @@ from connectors.evaluagent.assumed import assumed
 from connectors.evaluagent.streams import TOKEN
 from connectors.jsonapi import member
 from connectors.source import Account, Client
-from schemas.errors import Place, RetryableSourceError
+from schemas.errors import AuthError, Place, RetryableSourceError
 from schemas.fields import parse_time
 
 LIFETIME = 24 * 3600.0  # seconds; documented, and used where the answer does not tell
 MARGIN = 600.0  # seconds before its end at which a token is renewed
 SHORTEST = 2 * MARGIN  # a token that ends sooner is renewed after a 401 instead
 ALLOWED = "an IP allow-list refuses too"
+NO_TOKEN = f"if bearer tokens are off for this key, set `auth.mode: basic`; {ALLOWED}"
 HINT = f"if bearer tokens were switched on for this key, set `auth.mode: bearer`; {ALLOWED}"
 
 
@@ -40,7 +41,10 @@ def auth(account: Account, client: Client, clock: Clock) -> Auth:
 
     async def fetch() -> Token:
         began = clock.steady()
-        payload = await client.post(TOKEN, words.token_path, {}, check, credential=pair)
+        try:
+            payload = await client.post(TOKEN, words.token_path, {}, check, credential=pair)
+        except AuthError as error:
+            raise AuthError(f"no token for this key: {error.message}; {NO_TOKEN}", error.place) from None
         ends = parse_time(member(payload.value, words.expires_at))
         lifetime = LIFETIME
         if isinstance(ends, datetime) and payload.observed_at is not None:

@@ -25,6 +25,8 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
 }
 
+VERSION = "SELECT coalesce(max(version), 0) FROM meta.schema_version"
+
 Fence = Callable[[], AbstractContextManager[None]]  # holds the lease still while a commit happens
 
 
@@ -100,9 +102,12 @@ def _create(path: Path) -> None:
 
 def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
     steps = migrations()
-    connection.execute("CREATE SCHEMA IF NOT EXISTS meta")
-    connection.execute("CREATE TABLE IF NOT EXISTS meta.schema_version (version INTEGER NOT NULL)")
-    [(current,)] = connection.execute("SELECT coalesce(max(version), 0) FROM meta.schema_version").fetchall()
+    try:
+        [(current,)] = connection.execute(VERSION).fetchall()
+    except duckdb.CatalogException:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS meta")
+        connection.execute("CREATE TABLE meta.schema_version (version INTEGER NOT NULL)")
+        current = 0
     if current > steps[-1][0]:
         raise LoadError(
             f"the warehouse has shape {current}, this evalsync knows {steps[-1][0]}: install the newer evalsync"

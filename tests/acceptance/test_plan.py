@@ -85,20 +85,21 @@ async def test_a_stream_that_is_refused_leaves_the_others_their_figures(tmp_path
     assert found["roles"].requests == 1
 
 
-@pytest.mark.parametrize(("reread", "nights"), [(0, None), (3, 3), (200, 1)])
+@pytest.mark.parametrize(("reread", "nights"), [(0, None), (2, None), (3, 5), (200, 1)])
 async def test_looking_again_is_planned_by_its_own_arithmetic(
     tmp_path: Path, reread: int, nights: int | None
 ) -> None:
-    """230 rows are 5 pages of 50 in one stretch: 7 requests."""
-    assert expected(EVALUATIONS, 50) == 7
+    """230 rows are 5 pages of 50: 7 requests in one stretch, 15 in stretches of a page."""
+    assert [expected(EVALUATIONS, 50, allowed) for allowed in (2, 3, 200)] == [None, 15, 7]
     found, _ = await planned(tmp_path, reread=reread)
     again = found["quality_evaluations"].again
     assert found["agents"].again is None
-    if nights is None:
+    if reread == 0:
         assert again is None
         return
     assert again is not None
-    assert (again.requests, again.nights) == (min(reread, 7), nights)
+    assert again.nights == nights
+    assert again.requests == {2: 0, 3: 3, 200: 7}[reread]
 
 
 async def test_what_a_run_looks_at_again_is_about_what_was_planned(tmp_path: Path) -> None:

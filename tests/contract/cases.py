@@ -7,18 +7,16 @@ below each is what it would catch; `test_broken_connectors.py` proves it with co
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from aiohttp import web
 from contract.stage import EARLIER, PACE, PAGE, Scene
+from contract.stranger import stranger
 from crash import ROOT
 from lab import NOW
 
 from connectors.paging import STAGGER
-from connectors.simulator.listen import listening
 from connectors.simulator.log import Arrival
 from pipeline import package
 from pipeline.privacy import Privacy
@@ -282,21 +280,6 @@ async def foreign_origin(scene: Scene) -> None:
         assert receipt.outcome in ("ok", "failed"), receipt.error
         assert seen == [], f"another server was asked: {seen}"
     await settled(scene)
-
-
-@asynccontextmanager
-async def stranger() -> AsyncIterator[tuple[str, list[str]]]:
-    """Another server: its address, and what it was asked with which credential."""
-    seen: list[str] = []
-
-    async def note(request: web.Request) -> web.Response:
-        seen.append(f"{request.method} {request.path} {request.headers.get('Authorization', '')}")
-        return web.json_response({"data": [], "items": []})
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", note)
-    async with listening(app, 0) as address:
-        yield address, seen
 
 
 Case = Callable[[Scene], Awaitable[None]]

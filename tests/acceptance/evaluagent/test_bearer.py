@@ -131,7 +131,7 @@ async def test_bearer_is_refused_for_a_key_in_basic_mode(tmp_path: Path) -> None
     async with quality.contract(WORLD, tmp_path, switches=switches, mode="bearer") as (simulator, to):
         [receipt] = await quality.sync_only(to, "roles")
         assert receipt.outcome == "failed"
-        assert "auth/token" in (receipt.error or "")
+        assert "set `auth.mode: basic`" in (receipt.error or "")
         assert len(simulator.arrivals) == 1
 
 

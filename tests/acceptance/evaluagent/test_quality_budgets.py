@@ -114,9 +114,9 @@ def talks(client: HttpClient, n: int) -> list[Call]:
     ]
 
 
-def test_what_is_published_is_what_is_declared() -> None:
+def test_what_is_published_is_what_is_declared(tmp_path: Path) -> None:
     account = account_of(
-        quality.config(Path(), quality.account("http://127.0.0.1:9", budget=PUBLISHED)).sources[0]
+        quality.config(tmp_path, quality.account("http://127.0.0.1:9", budget=PUBLISHED)).sources[0]
     )
     declared = limits(account)
     assert declared.pop(ANALYTICS) == Limit(20, 10_000)
