@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -17,7 +18,7 @@ from connectors.source import EPOCH, Window
 from pipeline.job import Job
 from pipeline.passes import read_again
 from pipeline.proving import compare_window, record, search_window
-from pipeline.receipt import StreamReceipt
+from pipeline.receipt import StreamReceipt, iso
 from pipeline.search import Part
 from schemas.errors import BudgetExhausted, EvalsyncError
 
@@ -36,6 +37,26 @@ class Audited:
     receipt: StreamReceipt
     parts: Sequence[Part] = field(default_factory=tuple)
     full: int = 0  # requests
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "source": self.receipt.source,
+            "stream": self.receipt.stream,
+            "requests": self.receipt.requests,
+            "full_requests": self.full,
+            "parts": [
+                {
+                    "from": iso(part.window.lower),
+                    "to": iso(part.window.upper),
+                    "depth": part.depth,
+                    "source": dict(part.source),
+                    "loaded": {name: part.loaded.figures.get(name) for name in part.source},
+                    "verdict": part.verdict,
+                    "asked": part.asked,
+                }
+                for part in self.parts
+            ],
+        }
 
 
 async def audit_stream(

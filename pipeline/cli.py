@@ -4,22 +4,19 @@ Human output goes to stdout, logs and progress to stderr; `--json` prints one do
 stand inside the commands, so that `--help` answers at once.
 """
 
-import asyncio
 import json
-import os
 import sys
-from collections.abc import Callable, Coroutine
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli_loaded import audit, dead_letters, marts
 from pipeline.exits import errors_as_exits, exit_code
+from pipeline.options import as_json_option, carry_out, request_of, what_to_sync, with_config
 
 if TYPE_CHECKING:
     from pipeline.config import Config
-    from pipeline.run import Request
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -50,52 +47,6 @@ def main(context: click.Context, config_path: Path) -> None:
     context.obj = config_path
 
 
-class Moment(click.ParamType[datetime]):
-    """An ISO 8601 date or time; a date means midnight UTC."""
-
-    name = "TIME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        from pipeline.config_fields import instant
-
-        try:
-            return value if isinstance(value, datetime) else instant(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def with_config(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--config` also after the command's name, where people write it."""
-    option = click.option(
-        "--config", "config_here", type=click.Path(path_type=Path), help="The configuration file."
-    )
-    return option(click.pass_context(command))
-
-
-def what_to_sync(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say what a run reads; `sync` and `plan` share them."""
-    options = (
-        click.option(
-            "--source", "sources", multiple=True, metavar="NAME", help="Only this one; may be repeated."
-        ),
-        click.option(
-            "--stream", "streams", multiple=True, metavar="NAME", help="Only this one; may be repeated."
-        ),
-        click.option("--since", type=Moment(), help="Read from here, instead of from the watermark."),
-        click.option("--until", type=Moment(), help="Read up to here, instead of up to now."),
-        click.option("--full", is_flag=True, help="Read everything again, from `start`."),
-        click.option("--max-requests", type=click.IntRange(min=1), help="Send at most so many requests."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-as_json_option = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."
-)
-
-
 @main.command()
 @what_to_sync
 @as_json_option
@@ -109,14 +60,14 @@ def sync(context: click.Context, config_here: Path | None, as_json: bool, **opti
 
     async def work(config: "Config") -> int:
         with stop_on_signals() as signals, progress_on(sys.stderr) as progress:
-            receipt = await run(config, _request(options), stop=signals.stop, progress=progress)
+            receipt = await run(config, request_of(options), stop=signals.stop, progress=progress)
         if as_json:
             click.echo(json.dumps(receipt.as_json()))
         else:
             print_receipt(receipt, config.data_dir)
         return exit_code(receipt.outcome, signals.number)
 
-    _carry_out(context, config_here, work)
+    carry_out(context, config_here, work)
 
 
 @main.command()
@@ -129,14 +80,14 @@ def plan(context: click.Context, config_here: Path | None, as_json: bool, **opti
     from pipeline.terminal import print_plan
 
     async def work(config: "Config") -> int:
-        planned = await make_plan(config, _request(options))
+        planned = await make_plan(config, request_of(options))
         if as_json:
             click.echo(json.dumps([one.as_json() for one in planned]))
         else:
             print_plan(planned)
         return 1 if any(one.refused for one in planned) else 0
 
-    _carry_out(context, config_here, work)
+    carry_out(context, config_here, work)
 
 
 @main.command()
@@ -155,7 +106,7 @@ def status(context: click.Context, config_here: Path | None, as_json: bool) -> N
             print_status(found)
         return 0
 
-    _carry_out(context, config_here, work)
+    carry_out(context, config_here, work)
 
 
 @main.command()
@@ -171,62 +122,7 @@ def check(context: click.Context, config_here: Path | None, verbose: bool) -> No
         print_findings(findings)
         return 0 if all(finding.good for finding in findings) else 2
 
-    _carry_out(context, config_here, work)
-
-
-@main.command()
-@click.option("--mart", "names", multiple=True, metavar="NAME", help="Only this one and what belongs to it.")
-@with_config
-def marts(context: click.Context, config_here: Path | None, names: tuple[str, ...]) -> None:
-    """Rebuild the marts from what is loaded, and publish them. Sends no request."""
-    from pipeline.present import rebuild_marts
-    from pipeline.terminal import print_marts
-
-    async def work(config: "Config") -> int:
-        snapshot, warnings = await rebuild_marts(config, names)
-        for warning in warnings:
-            click.echo(f"warning: {warning}")
-        print_marts(snapshot)
-        return 0
-
-    _carry_out(context, config_here, work)
-
-
-@main.group("dead-letters", invoke_without_command=True)
-@click.option("--source", "source", metavar="NAME", help="Only this source.")
-@as_json_option
-@with_config
-def dead_letters(context: click.Context, config_here: Path | None, source: str | None, as_json: bool) -> None:
-    """List the records that broke their contract, with the reason."""
-    if context.invoked_subcommand is not None:
-        context.obj = config_here or context.obj
-        return
-    from pipeline.letters import letters
-    from pipeline.terminal import print_letters
-
-    async def work(config: "Config") -> int:
-        found = await letters(config, source)
-        if as_json:
-            click.echo(json.dumps(found))
-        else:
-            print_letters(found)
-        return 0
-
-    _carry_out(context, config_here, work)
-
-
-@dead_letters.command("replay")
-@with_config
-def replay_letters(context: click.Context, config_here: Path | None) -> None:
-    """Try the dead letters again under today's contract. Sends no request."""
-    from pipeline.letters import replay
-
-    async def work(config: "Config") -> int:
-        healed, left = await replay(config)
-        click.echo(f"{healed} records are valid now and loaded; {left} are still dead letters")
-        return 0
-
-    _carry_out(context, config_here, work)
+    carry_out(context, config_here, work)
 
 
 @main.command()
@@ -273,25 +169,5 @@ def init(context: click.Context, config_here: Path | None, force: bool) -> None:
         click.echo("next: evalsync check")
 
 
-def _request(options: dict[str, Any]) -> "Request":
-    from pipeline.job import Asked
-    from pipeline.run import Request
-
-    return Request(
-        sources=options["sources"],
-        streams=options["streams"],
-        asked=Asked(since=options["since"], until=options["until"], full=options["full"]),
-        max_requests=options["max_requests"],
-    )
-
-
-def _carry_out(
-    context: click.Context, config_here: Path | None, work: Callable[["Config"], Coroutine[Any, Any, int]]
-) -> None:
-    """Load the configuration, do the work, leave with its exit code."""
-    from pipeline.config import load
-    from pipeline.logs import configure
-
-    configure(sys.stderr)
-    with errors_as_exits():
-        sys.exit(asyncio.run(work(load(config_here or context.obj, os.environ))))
+for command in (audit, marts, dead_letters):
+    main.add_command(command)

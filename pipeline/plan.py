@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.budget import Left
 from connectors.clock import system_clock
-from connectors.source import EPOCH, Query, Stream
+from connectors.source import EPOCH, Account, Query, Stream
 from pipeline import package
 from pipeline.config import Config
 from pipeline.destinations import tables
@@ -22,10 +22,11 @@ from pipeline.folders import Folders
 from pipeline.receipt import BudgetLeft, iso
 from pipeline.reread import allowance, expected
 from pipeline.run import Request, budget_left
-from pipeline.sources import ONCE, OpenSource, listed_only, open_source, selected
+from pipeline.sources import ONCE, OpenSource, account_of, listed_only, open_source, selected, streams_of
 from pipeline.statements import statement
 from schemas.errors import BudgetExhausted, ConfigError, SourceError
 
+READ_AGAIN = 4  # requests to read the part that a search has found: some two pages, and their links
 BESIDE_PAGES = 3  # totals, the list's own count, the page on which two lanes meet
 
 
@@ -184,7 +185,7 @@ async def _again(
     """How much of history the next run would look at again, and how long all of it takes at that rate."""
     if stream.walk == "list" or one.requests is None or opened.config.reread == 0:
         return None
-    rows = await asyncio.to_thread(_loaded, folders, opened, stream)
+    rows = await asyncio.to_thread(_loaded, folders, opened.account, stream)
     left = Left(one.left.group, one.left.minute_left, one.left.day_left)
     tonight = allowance(allowed, left, one.requests)
     whole = expected(rows or one.records or 0, opened.account.page_size, tonight)
@@ -215,12 +216,38 @@ def _watermark(folders: Folders, source: str, stream: str) -> datetime | None:
     return found[0]["watermark"] if found else None
 
 
-def _loaded(folders: Folders, opened: OpenSource, stream: Stream) -> int:
+def _loaded(folders: Folders, account: Account, stream: Stream) -> int:
     """How many rows of the stream the warehouse holds."""
     if not folders.warehouse.exists():
         return 0
     with connect(folders.warehouse) as db:
         tables.bind(db, stream.contract)
-        values = {"source": opened.account.name, "tenant": opened.account.tenant}
+        values = {"source": account.name, "tenant": account.tenant}
         [found] = rows(db, statement("status/loaded"), values)
     return int(found["rows"])
+
+
+async def plan_audit(config: Config, request: Request) -> list[dict[str, Any]]:
+    """What an audit of each stream with a place in time would cost, from what is loaded. Sends nothing."""
+    folders = Folders(config.data_dir)
+    found = []
+    for source in selected(config, request.sources):
+        account = account_of(source)
+        for stream in streams_of(account):
+            if stream.walk == "list" or (request.streams and stream.name not in request.streams):
+                continue
+            watermark = await asyncio.to_thread(_watermark, folders, account.name, stream.name)
+            count = await asyncio.to_thread(_loaded, folders, account, stream)
+            pages = math.ceil(count / account.page_size)
+            found.append(
+                {
+                    "source": account.name,
+                    "stream": stream.name,
+                    "rows": count,
+                    "watermark": iso(watermark),
+                    "compare": 2 if stream.totals else 1,
+                    "per_difference": math.ceil(math.log2(max(pages, 1))) + READ_AGAIN,
+                    "full": pages,
+                }
+            )
+    return found

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.audit import Audited
 from pipeline.check import Finding
 from pipeline.destinations.warehouse import connect, rows
 from pipeline.plan import Planned
@@ -48,7 +49,7 @@ def print_receipt(receipt: Receipt, data: Path) -> None:
     if receipt.error:
         console.print(f"not published: {receipt.error}", highlight=False, markup=False)
     if receipt.snapshot:
-        print_marts(Path(receipt.snapshot), console)
+        print_marts(Path(receipt.snapshot) / "warehouse.duckdb", console)
         console.print(f"read it: {data / 'current' / 'warehouse.duckdb'}", highlight=False, soft_wrap=True)
 
 
@@ -74,10 +75,10 @@ def _print_proof(console: Console, one: StreamReceipt) -> None:
         console.print(f"  goes on from {one.resume_at:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
 
 
-def print_marts(snapshot: Path, console: Console | None = None) -> None:
+def print_marts(warehouse: Path, console: Console | None = None) -> None:
     """The first lines of the marts that people ask for, as far as they are built."""
     console = console or _console()
-    with connect(snapshot / "warehouse.duckdb", read_only=True) as db:
+    with connect(warehouse, read_only=True) as db:
         there = {one["name"] for one in rows(db, statement("status/marts"))}
         spread, departments, agents = (
             rows(db, text) if mart in there else []
@@ -110,6 +111,37 @@ def _print_shares(
         name = one["name"] or "(none)"
         table.add_row(one["source"], name, f"{one['evaluations']:,}", f"{one['share']:.1f} %", bounds)
     console.print(table)
+
+
+def print_audit(audited: Sequence[Audited]) -> None:
+    """What was compared, as a tree; what was read; what it cost beside a full re-read."""
+    console = _console()
+    for one in audited:
+        receipt, done = one.receipt, one.receipt.loaded
+        for part in one.parts:
+            window = f"{part.window.lower:%Y-%m-%d %H:%M:%S} .. {part.window.upper:%Y-%m-%d %H:%M:%S}"
+            ours, theirs = _number(part.loaded.figures["total"]), _number(part.source.get("total"))
+            line = f"{window}  {ours} loaded, {theirs} at the source: {part.verdict}"
+            console.print("  " * part.depth + line, highlight=False, markup=False, soft_wrap=True)
+        _print_proof(console, receipt)
+        changed = f"{done.inserted:,} late, {done.updated:,} changed, {done.deleted:,} gone"
+        cost = f"{receipt.requests} requests; reading all again would take about {one.full:,}"
+        console.print(
+            f"{receipt.source}/{receipt.stream}: {changed}; {cost}", highlight=False, soft_wrap=True
+        )
+    console.print(
+        "what such figures cannot see: two changes that cancel in every one of them, or a field that none counts"
+    )
+
+
+def print_foreseen(found: Sequence[Mapping[str, Any]]) -> None:
+    table = _table("stream", "rows", "up to", "to compare", "per difference", "reading all")
+    for one in found:
+        name = f"{one['source']}/{one['stream']}"
+        costs = (one["compare"], one["per_difference"], one["full"])
+        table.add_row(name, _number(one["rows"]), one["watermark"] or "-", *(f"{cost:,}" for cost in costs))
+    _console().print(table)
+    _console().print("requests; nothing was sent")
 
 
 def print_plan(planned: Sequence[Planned]) -> None:
