@@ -74,7 +74,7 @@ def unknown_commands(text: str) -> set[str]:
 
 
 def options(*commands: click.Command) -> set[str]:
-    return {name for command in commands for one in command.params for name in one.opts} | {"--help"}
+    return {name for command in commands for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
 
 
 def test_every_command_and_option_that_is_named_exists() -> None:

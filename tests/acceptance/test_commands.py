@@ -351,3 +351,24 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     for command in ("sync", "plan", "status", "check", "marts", "dead-letters", "simulate", "init"):
         assert f"\n  {command} " in said
         assert evalsync(tmp_path, command, "--help").returncode == 0
+
+
+def test_an_audit_and_the_marts_of_an_earlier_moment(folder: Path) -> None:
+    """Kills: an audit that compares nothing; `--dry-run` that sends; `--as-of` that publishes."""
+    assert evalsync(folder, "sync").returncode == 0
+    [planned] = document(evalsync(folder, "audit", "--dry-run", "--json"))
+    assert (planned["rows"], planned["compare"], planned["full"]) == (300, 2, 3)
+    found = document(evalsync(folder, "audit", "--json"))
+    assert [one["requests"] for one in found["audits"]] == [2]
+    assert found["sources"][0]["streams"][0]["proof"]["state"] == "proven"
+    assert found["outcome"] == "ok"
+    shown = evalsync(folder, "audit", "--no-repair", "--max-requests", "4")
+    assert shown.returncode == 0
+    assert "300 loaded" in shown.stdout
+    assert "cannot see" in shown.stdout
+    current = (folder / "data" / "current").resolve()
+    earlier = evalsync(folder, "marts", "--as-of", "2020-01-01")
+    assert earlier.returncode == 0, earlier.stderr
+    assert "nothing is loaded" in earlier.stdout
+    assert (folder / "data" / "current").resolve() == current
+    assert evalsync(folder, "marts", "--as-of", "2020-01-01", "--mart", "satisfaction_rate").returncode == 2

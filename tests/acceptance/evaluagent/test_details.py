@@ -7,6 +7,7 @@ stream; a package that keeps the slim list and forgets what the single requests 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import quality_lab as quality
@@ -19,7 +20,11 @@ from pipeline.folders import Folders
 
 SINGLE = "/v1/quality/evaluations/{id}"
 SLIM = Switches(details="single", per_minute=None)
-WANTED = {"details": [EVALUATIONS], "streams": [EVALUATIONS], "assume": {"paging": {"page_size": 20}}}
+WANTED: dict[str, Any] = {
+    "details": [EVALUATIONS],
+    "streams": [EVALUATIONS],
+    "assume": {"paging": {"page_size": 20}},
+}
 
 
 async def test_slim_lists_become_whole_rows(tmp_path: Path) -> None:

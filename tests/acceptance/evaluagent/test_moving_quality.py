@@ -68,7 +68,7 @@ def story(seed: int, kind: str) -> Story:
     calendar = lab.Calendar()
     world = QualityWorld(until=calendar.at)
     world.add_user(agent_team="team")
-    for _ in range(chance.randint(30, 90)):
+    for _ in range(chance.randint(30, 60)):
         age = timedelta(seconds=int(chance.choice([20 * 24, 28, 1]) * 3600 * chance.random()))
         world.publish(calendar.at - timedelta(seconds=40) - age)
     if seed % 3 == 0:
@@ -110,7 +110,7 @@ async def live(folder: Path) -> Told:
             opening = serve(one.world, switches=switches, now=one.calendar, script=one.script())
             simulators[name] = await stack.enter_async_context(opening)
             one.mark = one.world.mark()
-            size = {"paging": {"page_size": one.chance.randint(12, 40)}}
+            size = {"paging": {"page_size": one.chance.randint(15, 40)}}
             accounts.append(
                 quality.account(simulators[name].base_url, name, streams=[EVALUATIONS], assume=size)
             )

@@ -199,7 +199,7 @@ def test_two_sources_on_one_key_and_restarts_share_one_budget(tmp_path: Path) ->
     keys = (quality.KEY, Key(access_key_id="11111111-51f0-4a3e-9b51-0d2b6a1c9e44"))
 
     async def work(_: QualitySimulator, opened: Callable[[], Any], __: Clock) -> None:
-        for _ in range(7):
+        for _restart in range(7):
             async with opened() as many:
                 await asyncio.gather(*(send(talks(client, 4), workers=3) for client in many))
 

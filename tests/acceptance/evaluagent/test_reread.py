@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import lab
 import pytest
@@ -56,7 +57,11 @@ class Nights:
 async def test_everything_is_looked_at_again_within_some_nights(tmp_path: Path) -> None:
     """An edit, a deletion and a purge of contacts, all of months ago."""
     world, calendar = quality.table(ROWS, step=timedelta(hours=7)), lab.Calendar()
-    keys = {"streams": [EVALUATIONS], "reread": REREAD, "assume": {"paging": {"page_size": SIZE}}}
+    keys: dict[str, Any] = {
+        "streams": [EVALUATIONS],
+        "reread": REREAD,
+        "assume": {"paging": {"page_size": SIZE}},
+    }
     async with quality.contract(world, tmp_path, calendar=calendar, **keys) as (simulator, to):
         one = Nights(to, calendar)
         first = await one.pass_one()
@@ -84,7 +89,7 @@ async def test_everything_is_looked_at_again_within_some_nights(tmp_path: Path) 
 
 async def test_nothing_is_spent_that_the_next_night_needs(tmp_path: Path) -> None:
     world, calendar = quality.table(ROWS, step=timedelta(hours=7)), lab.Calendar()
-    keys = {
+    keys: dict[str, Any] = {
         "streams": [EVALUATIONS],
         "reread": REREAD,
         "assume": {"paging": {"page_size": SIZE}},
@@ -99,7 +104,7 @@ async def test_nothing_is_spent_that_the_next_night_needs(tmp_path: Path) -> Non
 async def test_a_stop_in_the_midst_of_it_loses_nothing(tmp_path: Path) -> None:
     """Kills: a part that was begun is called done; a pass that nobody goes on with."""
     world, calendar = quality.table(ROWS, step=timedelta(hours=7)), lab.Calendar()
-    keys = {"streams": [EVALUATIONS], "reread": 60, "assume": {"paging": {"page_size": SIZE}}}
+    keys: dict[str, Any] = {"streams": [EVALUATIONS], "reread": 60, "assume": {"paging": {"page_size": SIZE}}}
     async with quality.contract(world, tmp_path, calendar=calendar, **keys) as (simulator, to):
         await run(quality.without_reread(to), Request())
         world.edit(world.rows()[1]["id"], score=0.5)
