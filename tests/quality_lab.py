@@ -184,15 +184,16 @@ def query(to: Config, sql: str) -> list[Row]:
 
 def truth(world: QualityWorld, table: str) -> list[Row]:
     """The source's table as the warehouse should hold it, by key."""
-    found = {
-        EVALUATIONS: lambda: map(_evaluation, world.rows()),
-        "quality_contacts": lambda: (_contact(one, row) for row in world.rows() for one in row["contacts"]),
-        "agents": lambda: map(_agent, world.users()),
-        "groups": lambda: ({"group_id": row.pop("id"), **row, "extra": None} for row in world.groups()),
-        "roles": lambda: map(_role, world.roles()),
-        "conversations": lambda: map(_conversation, world.conversations()),
-    }[table]()
-    return _ordered(found)
+    evaluations = world.rows()
+    found: dict[str, Iterable[Row]] = {
+        EVALUATIONS: map(_evaluation, evaluations),
+        "quality_contacts": (_contact(one, row) for row in evaluations for one in row["contacts"]),
+        "agents": map(_agent, world.users()),
+        "groups": ({"group_id": row.pop("id"), **row, "extra": None} for row in world.groups()),
+        "roles": map(_role, world.roles()),
+        "conversations": map(_conversation, world.conversations()),
+    }
+    return _ordered(found[table])
 
 
 def ids(found: Iterable[Mapping[str, Any]]) -> set[str]:

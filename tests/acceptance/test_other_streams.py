@@ -77,7 +77,7 @@ async def test_equal_tables_first_again_and_after_changes(tmp_path: Path) -> Non
 def change(tables: dict[str, Table]) -> None:
     """Calls of the last hours go on; people and departments change."""
     queued = [row["id"] for row in tables["calls"].rows(NOW - 4 * HOUR) if row["status"] == "queued"]
-    answered = {
+    answered: dict[str, Any] = {
         "user_id": "u-1",
         "user_name": "Rui",
         "duration": 61,

@@ -86,3 +86,22 @@ async def test_one_that_is_refused_fails_the_stream_and_loses_nothing(kind: int,
         receipts = await quality.sync_only(to)
         assert [one.outcome for one in receipts] == ["ok"]
         quality.assert_equal(to, world, [EVALUATIONS, "quality_contacts"])
+
+
+async def test_single_conversations_are_counted_with_their_list(tmp_path: Path) -> None:
+    """Documented: both endpoints share one limit. Kills: single conversations in a group of their own."""
+    world = quality.table(1)
+    for _ in range(5):
+        world.add_conversation("voki")
+    switches = Switches(conversation_details="single")
+    keys: dict[str, Any] = {"streams": ["conversations"], "details": ["conversations"]}
+    async with quality.contract(world, tmp_path, switches=switches, integrations=["voki"], **keys) as (
+        simulator,
+        to,
+    ):
+        [receipt] = await quality.sync_only(to)
+        assert receipt.outcome == "ok"
+        quality.assert_equal(to, world, ["conversations"])
+        assert sum(one.endpoint.endswith("{id}") for one in simulator.arrivals) >= 5
+        assert receipt.requests == len(simulator.arrivals)
+        assert counted(Folders(to.data_dir), "analytics/conversations") == len(simulator.arrivals)
