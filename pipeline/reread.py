@@ -1,6 +1,6 @@
 """Older windows, looked at again: edits and deletions that no cursor shows. Oldest look first.
 
-An edit that keeps its publication date lies before every new window, so the only way to see it is to read its day
+An edit that keeps its publication date lies before every new window, so the only way to see it is to read its time
 again. After a run's streams are done, what the budget has left is spent on that, up to `reread` requests per source.
 Promises: never more than that, never more than leaves the next night what this one needed, twice over; each part is
 an ordinary pass, so a stop or a kill loses nothing. A failure ends the looking and nothing else.
@@ -9,12 +9,12 @@ an ordinary pass, so a stop or a kill loses nothing. A failure ends the looking 
 import math
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from connectors.budget import Left
-from connectors.source import DAY, Window
+from connectors.source import Window
 from pipeline.destinations.load import Loaded
 from pipeline.job import Job
 from pipeline.passes import read_again
@@ -24,6 +24,8 @@ from schemas.errors import EvalsyncError
 log = structlog.get_logger()
 
 PAGES = 8  # of a stretch, at most
+HOUR = timedelta(hours=1)
+RECENT = timedelta(hours=12)  # what was looked at since then waits: a first sync has just read everything
 BESIDE_PAGES = 2  # requests of a window beside its pages: where two lanes meet, where pages are linked
 
 
@@ -46,7 +48,7 @@ async def look_again(job: Job, receipt: StreamReceipt, requests: int, left: Left
     if allowed <= 0 or job.extraction.stream.walk == "list" or receipt.outcome not in ("ok", "unproven"):
         return receipt
     try:
-        async for loaded in _read(job, before, allowed):
+        async for loaded in _read(job, receipt, before, allowed):
             receipt = replace(receipt, loaded=receipt.loaded + loaded)
     except EvalsyncError as error:
         log.warning("reread_ended", source=job.source, stream=receipt.stream, why=str(error))
@@ -54,13 +56,15 @@ async def look_again(job: Job, receipt: StreamReceipt, requests: int, left: Left
     return _told(replace(receipt, requests=receipt.requests + spent, reread=spent))
 
 
-async def _read(job: Job, before: int, allowed: int) -> AsyncIterator[Loaded]:
+async def _read(job: Job, receipt: StreamReceipt, before: int, allowed: int) -> AsyncIterator[Loaded]:
     """What each part brought, as long as the next one is sure to fit in what is allowed."""
     watermark = await job.store.watermark(job.source, job.extraction.stream.name)
-    if watermark is None:
+    if watermark is None or receipt.window is None:
         return
-    days = await _days(job, watermark - job.lookback)
-    for part in chosen(days, job.extraction.page_size, allowed):
+    recent = receipt.window.upper - RECENT  # by the source's clock, as the looks are
+    for part in chosen(await _hours(job, watermark - job.lookback), job.extraction.page_size, allowed):
+        if part.checked_at >= recent:
+            return  # and so are all that follow
         spent = job.requests() - before
         if job.stop.is_set() or spent + part.requests(job.extraction.page_size) > allowed:
             return
@@ -93,14 +97,14 @@ def expected(rows: int, page_size: int, requests: int) -> int | None:
     return pages + BESIDE_PAGES * math.ceil(pages / most_pages(requests))
 
 
-def chosen(days: Sequence[Checked], page_size: int, requests: int) -> Iterator[Checked]:
+def chosen(hours: Sequence[Checked], page_size: int, requests: int) -> Iterator[Checked]:
     """Stretches of about a page or more, oldest look first, as long as the requests last.
 
-    A day that is larger than all of them is left out: else nothing behind it would ever be looked at.
+    An hour that is larger than all of them is left out: else nothing behind it would ever be looked at.
     """
     parts = [
         part
-        for part in stretches(days, page_size, most_pages(requests))
+        for part in stretches(hours, page_size, most_pages(requests))
         if part.requests(page_size) <= requests
     ]
     for part in sorted(parts, key=lambda part: (part.checked_at, part.window)):
@@ -115,33 +119,33 @@ def most_pages(requests: int) -> int:
     return max(min(PAGES, requests - BESIDE_PAGES), 1)
 
 
-def stretches(days: Iterable[Checked], page_size: int, pages: int = PAGES) -> Iterator[Checked]:
-    """Neighbouring days together, so that each costs few requests beside its pages; empty days belong to the one
+def stretches(hours: Iterable[Checked], page_size: int, pages: int = PAGES) -> Iterator[Checked]:
+    """Neighbouring hours together, so that each costs few requests beside its pages; empty hours belong to the one
     before them, so that nothing of history is left out.
     """
     held: Checked | None = None
-    for day in days:
+    for hour in hours:
         if held is None:
-            held = day
-        elif held.rows + day.rows <= pages * page_size:
+            held = hour
+        elif held.rows + hour.rows <= pages * page_size:
             held = Checked(
-                Window(held.window.lower, day.window.upper),
-                held.rows + day.rows,
-                min(held.checked_at, day.checked_at),
+                Window(held.window.lower, hour.window.upper),
+                held.rows + hour.rows,
+                min(held.checked_at, hour.checked_at),
             )
         else:
-            yield replace(held, window=Window(held.window.lower, day.window.lower))
-            held = day
+            yield replace(held, window=Window(held.window.lower, hour.window.lower))
+            held = hour
     if held is not None:
         yield held
 
 
-async def _days(job: Job, before: datetime) -> list[Checked]:
-    """The days of a stream that the lookback does not cover, in order."""
+async def _hours(job: Job, before: datetime) -> list[Checked]:
+    """The hours of a stream that the lookback does not cover, in order."""
     stream = job.extraction.stream
     end = stream.floor(before)
     found = await job.store.checked(job.source, job.tenant, stream, end)
     return [
-        Checked(Window(one["day"], min(one["day"] + DAY, end)), one["rows"], one["checked_at"])
+        Checked(Window(one["hour"], min(one["hour"] + HOUR, end)), one["rows"], one["checked_at"])
         for one in found
     ]

@@ -74,7 +74,8 @@ def unknown_commands(text: str) -> set[str]:
 
 
 def options(*commands: click.Command) -> set[str]:
-    return {name for command in commands for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
+    declared = [one for command in commands for one in command.params]
+    return {name for one in declared for name in (*one.opts, *one.secondary_opts)} | {"--help"}
 
 
 def test_every_command_and_option_that_is_named_exists() -> None:

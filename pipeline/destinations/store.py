@@ -75,7 +75,7 @@ class Store:
     async def checked(
         self, source: str, tenant: str, stream: Stream, before: datetime
     ) -> list[dict[str, Any]]:
-        """Per day of a stream (day, rows, checked_at): how many rows, and the oldest look at one of them."""
+        """Per hour of a stream (hour, rows, checked_at): how many rows, and the oldest look at one of them."""
         values = {"source": source, "tenant": tenant, "before": before}
 
         def read(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

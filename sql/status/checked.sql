@@ -1,7 +1,7 @@
--- How long ago each day of a stream was read: rows and the oldest look at one of them. Bound: source, tenant,
--- before (younger days are read every run anyway). Reads `kept`.
+-- How long ago each hour of a stream was read: rows and the oldest look at one of them. Bound: source, tenant,
+-- before (younger hours are read every run anyway). Reads `kept`.
 SELECT
-    date_trunc('day', _moment) AS day,
+    date_trunc('hour', _moment) AS hour,
     count(*) AS rows,
     min(_checked_at) AS checked_at
 FROM kept
@@ -9,5 +9,5 @@ WHERE source = $source
   AND tenant = $tenant
   AND _deleted_at IS NULL
   AND _moment < $before
-GROUP BY day
-ORDER BY day;
+GROUP BY hour
+ORDER BY hour;

@@ -5,10 +5,12 @@ count them; a total that is made up; one broken stream that takes the others' fi
 """
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lab import Calendar
 from quality_lab import KEY, account, config, contract, of, sync
 
 from connectors.simulator.evaluagent.server import serve
@@ -103,11 +105,15 @@ async def test_looking_again_is_planned_by_its_own_arithmetic(
 
 
 async def test_what_a_run_looks_at_again_is_about_what_was_planned(tmp_path: Path) -> None:
-    async with serve(generate(5, EVALUATIONS), keys=(KEY,)) as simulator:
+    world = generate(5, EVALUATIONS)
+    calendar = Calendar(world.until)
+    async with serve(world, keys=(KEY,), now=calendar) as simulator:
         to: Config = config(
             tmp_path, account(simulator.base_url, reread=200, streams=["quality_evaluations"])
         )
         await sync(to)
+        assert of(await sync(to)).reread == 0  # all of it was read in this very hour
+        calendar.at += timedelta(days=1)
         [before] = await plan(to, Request())
         assert before.again is not None
         done = of(await sync(to))
