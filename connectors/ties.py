@@ -84,9 +84,8 @@ async def read_list(
         query = Query(None, None, page_size, part=part)
         opening, first = first or await ask(query), None
         answers.append(opening)
-        if (
-            opening.records and not opening.complete
-        ):  # where it does not say, a silent cap must not pass for the end
+        # Where the source does not say, a silent cap must not pass for the end.
+        if opening.records and not opening.complete:
             more, agreed = await _until_all_seen(stream, ask, query, opening)
             answers, sure = answers + more, sure and agreed
     return _claimed(answers, window, window if sure else None)

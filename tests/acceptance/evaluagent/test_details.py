@@ -13,10 +13,13 @@ import pytest
 import quality_lab as quality
 from quality_lab import EVALUATIONS
 
+from connectors.clock import system_clock
 from connectors.simulator.evaluagent.switches import Switches
 from connectors.simulator.evaluagent.year import generate
 from connectors.simulator.script import Fault, Script
+from connectors.source import Query
 from pipeline.folders import Folders
+from pipeline.sources import open_source
 
 SINGLE = "/v1/quality/evaluations/{id}"
 SLIM = Switches(details="single", per_minute=None)
@@ -105,3 +108,21 @@ async def test_single_conversations_are_counted_with_their_list(tmp_path: Path) 
         assert sum(one.endpoint.endswith("{id}") for one in simulator.arrivals) >= 5
         assert receipt.requests == len(simulator.arrivals)
         assert counted(Folders(to.data_dir), "analytics/conversations") == len(simulator.arrivals)
+
+
+async def test_kept_pages_hold_what_the_single_requests_brought(tmp_path: Path) -> None:
+    """A page is opened again after a kill: it must not have to be asked for once more, one by one."""
+    world = generate(3, 30)
+    async with (
+        quality.contract(world, tmp_path, switches=SLIM, **WANTED) as (_, to),
+        open_source(to.sources[0], made(Folders(to.data_dir)), system_clock()) as opened,
+    ):
+        [stream] = opened.streams
+        answer = await stream.ask(opened.client, Query(None, None, 20))
+        assert list(stream.decode(answer.body)) == list(answer.records)
+        assert all("score" in record for record in answer.records)
+
+
+def made(folders: Folders) -> Folders:
+    folders.make()
+    return folders
