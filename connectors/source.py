@@ -6,6 +6,7 @@ Answer    what one request brought          Page     an answer with the part of 
 SourceTotals   what the source says of itself about a window
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -195,3 +196,11 @@ def placeless(record: Record) -> datetime:
     """The cursor of a collection without a place in time: all its rows stand at one moment."""
     del record
     return EPOCH
+
+
+def key_of(record: Record) -> str:
+    """The record's id; a record without one is named by its text, so that it is still counted once."""
+    key = record.get("id") if isinstance(record, dict) else None
+    if isinstance(key, (str, int)) and not isinstance(key, bool) and key != "":
+        return str(key)
+    return json.dumps(record)

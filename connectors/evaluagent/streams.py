@@ -16,7 +16,19 @@ from connectors.evaluagent.assumed import Assumed, assumed
 from connectors.evaluagent.documents import Flatten
 from connectors.jsonapi import member
 from connectors.responses import parse
-from connectors.source import EPOCH, SECOND, Account, Answer, Client, Limit, Query, Record, Stream, placeless
+from connectors.source import (
+    EPOCH,
+    SECOND,
+    Account,
+    Answer,
+    Client,
+    Limit,
+    Query,
+    Record,
+    Stream,
+    key_of,
+    placeless,
+)
 from schemas.contract import TableContract
 from schemas.errors import FatalSourceError, Place
 from schemas.evaluagent import AGENTS, CONVERSATIONS, GROUPS, QUALITY_EVALUATIONS, ROLES
@@ -116,14 +128,6 @@ def cursor_of(record: Record) -> datetime | None:
     """`published_at` of a record; None where it cannot be read."""
     moment = parse_time(record.get("published_at")) if isinstance(record, dict) else None
     return moment if isinstance(moment, datetime) else None
-
-
-def key_of(record: Record) -> str:
-    """The record's id; a record without one is named by its text, so that it is still counted once."""
-    key = record.get("id") if isinstance(record, dict) else None
-    if isinstance(key, (str, int)) and not isinstance(key, bool) and key != "":
-        return str(key)
-    return json.dumps(record)
 
 
 @dataclass(frozen=True, slots=True)

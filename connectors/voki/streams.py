@@ -7,7 +7,6 @@ asks one unit wider than it needs and checks its links, so that a wrong assumpti
 Departments and users have no place in time and are read whole; they ask for a role of supervisor and manager.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ from connectors.source import (
     SourceTotals,
     Stream,
     Window,
+    key_of,
     placeless,
 )
 from schemas.contract import TableContract
@@ -104,14 +104,6 @@ def cursor_of(record: Record) -> datetime | None:
     """`inserted_at` of a wire record; None where it cannot be read."""
     moment = parse_time(record.get("inserted_at")) if isinstance(record, dict) else None
     return moment if isinstance(moment, datetime) else None
-
-
-def key_of(record: Record) -> str:
-    """The record's id; a record without one is named by its text, so that it is still counted once."""
-    key = record.get("id") if isinstance(record, dict) else None
-    if isinstance(key, (str, int)) and not isinstance(key, bool) and key != "":
-        return str(key)
-    return json.dumps(record)
 
 
 def date_bounds(account: Account, lower: datetime | None, upper: datetime | None) -> list[tuple[str, str]]:

@@ -15,8 +15,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from connectors.source import EPOCH, Stream
-from connectors.voki.streams import cursor_of, key_of
+from connectors.source import EPOCH, Stream, key_of
+from connectors.voki.streams import cursor_of
 from pipeline.destinations.load import MANY, Loaded, Package, Tile, load
 from pipeline.destinations.warehouse import connect
 from pipeline.normalize import normalize

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.source import SECOND, SourceTotals, Stream, Window
-from connectors.voki.streams import cursor_of, key_of
+from connectors.source import SECOND, SourceTotals, Stream, Window, key_of
+from connectors.voki.streams import cursor_of
 from pipeline.destinations.warehouse import connect
 from pipeline.reconcile import ROUNDING, Figure, Loaded, Proof, compare, loaded_figures
 from schemas.voki import EVALUATIONS
