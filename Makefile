@@ -12,7 +12,7 @@ sync: $(VENV)/.runtime            ## set up, then run one sync with config.yaml
 	$(BIN)/evalsync sync
 
 test: $(VENV)/.test               ## set up, then the whole test suite
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.test               ## ruff, mypy --strict, import rules
 	$(BIN)/ruff check .
