@@ -13,7 +13,7 @@ import duckdb
 from pipeline import marts
 from pipeline.destinations import tables
 from pipeline.destinations.lake import current
-from pipeline.destinations.warehouse import SETTINGS
+from pipeline.destinations.warehouse import SETTINGS, quoted
 from pipeline.engines import DuckDBEngine
 from pipeline.files import private_folder, temporary
 from pipeline.folders import Folders
@@ -37,7 +37,7 @@ def build(folders: Folders, moment: datetime) -> Path:
             connection.execute("SET TimeZone = 'UTC'")
             for _, sql in migrations():
                 connection.execute(sql)
-            connection.execute(f"ATTACH '{_quoted(snapshot / 'warehouse.duckdb')}' AS today (READ_ONLY)")
+            connection.execute(f"ATTACH '{quoted(snapshot / 'warehouse.duckdb')}' AS today (READ_ONLY)")
             for contract in TABLES:
                 tables.as_of(connection, contract, moment)
             for table in ("meta.settings", "meta.agents"):
@@ -49,7 +49,3 @@ def build(folders: Folders, moment: datetime) -> Path:
         raise LoadError(f"{path}: {str(error).splitlines()[0][:300]}") from None
     fresh.chmod(0o600)
     return fresh.replace(path)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -19,7 +19,7 @@ from connectors.source import Stream, Window
 from pipeline.destinations import load as loading
 from pipeline.destinations import tables
 from pipeline.destinations.load import Loaded, Package
-from pipeline.destinations.warehouse import connect, rows, transaction
+from pipeline.destinations.warehouse import Warehouse, rows, transaction
 from pipeline.ledger import Lease, Ledger
 from pipeline.receipt import StreamReceipt, figures_json
 from pipeline.reconcile import Loaded as LoadedFigures
@@ -36,9 +36,11 @@ class Store:
         self.path = path
         self._ledger = ledger
         self._lease = lease
+        self._warehouse = Warehouse(path)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="duckdb")
 
     def close(self) -> None:
+        self._thread.submit(self._warehouse.close)
         self._thread.shutdown()
 
     def fence(self) -> AbstractContextManager[None]:
@@ -49,7 +51,7 @@ class Store:
         """Run `work` with an open connection on the thread."""
 
         def call() -> _T:
-            with connect(self.path) as connection:
+            with self._warehouse.opened() as connection:
                 return work(connection)
 
         return await self.thread(call)

@@ -55,6 +55,57 @@ def connect(path: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyC
         connection.close()
 
 
+class Warehouse:
+    """The working file as one run uses it, again and again: one DuckDB, to which the file is attached while it is used.
+
+    Starting a DuckDB takes several times as long as attaching a file. Belongs to one thread.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._duckdb: duckdb.DuckDBPyConnection | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The file, brought to today's shape where needed; closed again in the end. Raises as `connect` does."""
+        try:
+            if not self.path.exists():
+                _create(self.path)
+            connection = self._duckdb = self._duckdb or self._start()
+            connection.execute(f"ATTACH '{quoted(self.path)}' AS warehouse")
+            connection.execute("USE warehouse")
+            _migrate(connection)
+            yield connection
+            connection.execute("USE memory")
+            connection.execute("DETACH warehouse")
+        except duckdb.Error as error:
+            self.close()
+            raise _trouble(self.path, error) from error
+        except OSError as error:
+            self.close()
+            raise LoadError(f"{self.path}: {error.strerror}") from None
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the DuckDB, and with it whatever an error has left open."""
+        if self._duckdb is not None:
+            self._duckdb.close()
+            self._duckdb = None
+
+    def _start(self) -> duckdb.DuckDBPyConnection:
+        spill = {"temp_directory": f"{self.path}.tmp"}  # else it would be the folder of whoever started us
+        connection = duckdb.connect(":memory:", config={**SETTINGS, **spill})
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+
+def quoted(path: Path) -> str:
+    """A path inside of an SQL literal; ATTACH takes no bound value."""
+    return str(path).replace("'", "''")
+
+
 @contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection, fence: Fence = nullcontext) -> Iterator[None]:
     """All or nothing; the commit happens inside `fence`, which raises where it may not."""
@@ -127,5 +178,10 @@ def _trouble(path: Path, error: duckdb.Error) -> LoadError:
         )
     if isinstance(error, duckdb.OutOfMemoryException):
         return LoadError(f"{path}: out of memory; close other programs or sync fewer rows at a time")
+    if "CHECKPOINT" in text:  # DuckDB does not say why
+        return LoadError(
+            f"{path}: could not be written to its end, perhaps because the disk is full; nothing is lost:"
+            " make room and run again"
+        )
     first = text.splitlines()[0] if text else type(error).__name__
     return LoadError(f"{path}: {first[:300]}")

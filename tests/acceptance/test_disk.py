@@ -97,7 +97,7 @@ def test_a_full_disk_stops_a_run_cleanly_and_the_next_one_heals(
         assert full.hits in done.stderr
         assert any(
             words in done.stderr for words in ("No space left on device", "disk is full", "File too large")
-        )
+        ), done.stderr
         assert "a defect" not in done.stderr
         assert demo.current() == before
         assert_whole(before)
