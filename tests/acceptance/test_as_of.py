@@ -50,10 +50,10 @@ def change(world: World, turn: int) -> None:
 
 
 async def test_every_earlier_state_can_be_asked_for(tmp_path: Path) -> None:
-    world = generate(5, 400)
+    world = generate(5, 200)
     async with lab.source(world, tmp_path, streams="[evaluations, calls, departments, users]") as (_, to):
         states: list[tuple[datetime, dict[str, Any]]] = []
-        for turn in range(4):
+        for turn in range(3):
             if turn:
                 change(world, turn)
                 for call_id in sorted(world.calls.ids())[turn::50]:

@@ -30,6 +30,7 @@ from schemas.errors import DriftError
 SECOND = timedelta(seconds=1)
 ORDERS: tuple[Literal["stable", "by_id_desc", "shuffled"], ...] = ("stable", "by_id_desc", "shuffled")
 KINDS = ("moving", "constant total", "ties")
+SEEDS = 168  # of each kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +126,21 @@ async def walk_all(
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_walk_loses_no_row_that_stays(kind: str, tmp_path: Path) -> None:
-    """336 seeds of each kind. Kills: every link mutant of paging.py named above."""
-    losers, given_up = await walk_all((trial(seed, kind) for seed in range(336)), tmp_path, side_by_side=3)
+    """Kills: every link mutant of paging.py named above."""
+    await survive(range(SEEDS), kind, tmp_path)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("kind", KINDS)
+async def test_campaign_of_ten_thousand_walks(kind: str, tmp_path: Path) -> None:
+    await survive(range(10_000, 13_360), kind, tmp_path)
+
+
+async def survive(seeds: range, kind: str, folder: Path) -> None:
+    losers, given_up = await walk_all((trial(seed, kind) for seed in seeds), folder, side_by_side=3)
     assert losers == []
     # Only where more rows of one moment than a page holds keep changing there is no honest answer.
-    assert given_up[kind] <= (336 // 20 if kind == "ties" else 0)
+    assert given_up[kind] <= (len(seeds) // 20 if kind == "ties" else 0)
 
 
 async def test_two_lanes_lose_no_row_that_stays(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def shared_file(
     return path
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     rows=st.lists(evaluations, max_size=40),
     history=st.lists(runs, max_size=8, unique_by=lambda run: run.finished_at),

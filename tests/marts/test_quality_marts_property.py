@@ -143,7 +143,7 @@ def shared_file(
     return path
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(world=worlds)
 def test_marts_equal_a_second_computation(
     *, world: World, shared_file: Path, marts: tuple[Mart, ...]

@@ -29,7 +29,7 @@ from pipeline.receipt import StreamReceipt
 
 HOUR = timedelta(hours=1)
 KINDS = ("grows", "shrinks", "everything", "constant total")
-SEEDS = 10
+SEEDS = 7
 
 
 @dataclass
