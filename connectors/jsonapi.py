@@ -4,11 +4,9 @@ Members that nobody declared are ignored, a resource is made flat (id, attribute
 is a text or an object with `href`, absolute or relative to what was asked; null or absent means that there is none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urljoin
-
-Resource = Mapping[str, Any]
 
 
 def link(document: Any, path: str, asked: str) -> str | None:

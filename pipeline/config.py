@@ -27,7 +27,7 @@ from pipeline.config_fields import (
 )
 from pipeline.config_sentences import nearest, problem, refuse
 from pipeline.config_sources import EvaluagentSource, Section, Source, VokiSource
-from pipeline.config_text import Document, Problem, Spot, line_of, read
+from pipeline.config_text import Document, Problem, Spot, line_of, read, utf8
 from schemas.errors import ConfigError
 
 __all__ = ["Config", "EvaluagentSource", "Source", "VokiSource", "load", "parse"]
@@ -197,10 +197,4 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read ({reason}): check its name and permissions") from None
     if len(content) > _LARGEST_FILE:
         raise ConfigError(f"{path}: is larger than 256 KB: is it the right file?")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            f"{path}:{line}: is not UTF-8 text: save the file with the encoding UTF-8"
-        ) from None
+    return utf8(path, content)

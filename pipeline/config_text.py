@@ -12,6 +12,7 @@ their signs would be misread in silence.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import yaml
 
@@ -225,3 +226,14 @@ def _plain(text: str) -> object:
     if _WHOLE.fullmatch(text):
         return int(text)
     return float(text) if _FRACTION.fullmatch(text) else text
+
+
+def utf8(path: Path, content: bytes) -> str:
+    """The text of a file that a person wrote, with or without a byte order mark. Raises ConfigError."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}:{line}: is not UTF-8 text: save the file with the encoding UTF-8"
+        ) from None

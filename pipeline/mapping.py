@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 
+from pipeline.config_text import utf8
 from schemas.errors import ConfigError
 
 HEADER = ["voki_user", "agent"]
@@ -86,10 +87,4 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}): check its permissions") from None
     if len(content) > _LARGEST_FILE:
         raise ConfigError(f"{path}: is larger than {_LARGEST_FILE >> 20} MB: is it the right file?")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            f"{path}:{line}: is not UTF-8 text: save the file with the encoding UTF-8"
-        ) from None
+    return utf8(path, content)

@@ -105,6 +105,9 @@ async def _load(
     stream = job.extraction.stream
     validated = await asyncio.to_thread(newest, [judged for _, judged in batch])
     table = await asyncio.to_thread(normalize, stream.contract, validated.valid, job.extraction.privacy)
+    children = await asyncio.to_thread(
+        normalize_children, stream.contract, validated.valid, job.extraction.privacy
+    )
     last = await job.store.loaded_pages(job.source, stream.name, one.id)
     newest_answer = max((page.observed_at for page, _ in batch), default=one.window.upper)
     loaded = await job.store.load(
@@ -120,7 +123,7 @@ async def _load(
             fetched=validated.fetched,
             duplicates=validated.duplicates,
             table=table,
-            child=normalize_children(stream.contract, validated.valid, job.extraction.privacy),
+            child=children,
             dead=validated.dead,
             tiles=[
                 Tile(page.certain.lower, page.certain.upper, page.observed_at)

@@ -35,14 +35,18 @@ async def prove(job: Job, read: Read, receipt: StreamReceipt) -> StreamReceipt:
 async def record(job: Job, proof: Proof, receipt: StreamReceipt) -> StreamReceipt:
     """Keep the proof; rows that vanished in numbers beyond belief make it unproven."""
     if receipt.loaded.withheld:
-        reason = (
-            f"{receipt.loaded.withheld} rows vanished at once and were kept: if the source purges old rows,"
-            " declare retention"
-        )
-        proof = replace(proof, state="unproven", reason=reason)
+        proof = replace(proof, state="unproven", reason=beyond_belief(receipt))
     await job.store.record_proof(job.run_id, job.source, job.extraction.stream.name, proof)
     bad = proof.state == "unproven" or receipt.outcome == "unproven"
     return replace(receipt, proof=proof, outcome="unproven" if bad else "ok", error=proof.reason)
+
+
+def beyond_belief(receipt: StreamReceipt) -> str:
+    """Why a stream is unproven from which too many rows vanished at once."""
+    return (
+        f"{receipt.loaded.withheld} rows vanished at once and were kept: if the source purges old rows,"
+        " declare retention"
+    )
 
 
 async def compare_window(job: Job, window: Window, listed: int | None) -> Proof:

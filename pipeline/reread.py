@@ -18,6 +18,7 @@ from connectors.source import Window
 from pipeline.destinations.load import Loaded
 from pipeline.job import Job
 from pipeline.passes import read_again
+from pipeline.proving import beyond_belief
 from pipeline.receipt import StreamReceipt
 from schemas.errors import EvalsyncError
 
@@ -75,11 +76,7 @@ def _told(receipt: StreamReceipt) -> StreamReceipt:
     """Rows that vanished in numbers beyond belief are kept, and the run says so: their days are never done."""
     if not receipt.loaded.withheld or receipt.outcome == "unproven":
         return receipt
-    why = (
-        f"{receipt.loaded.withheld} rows of older days vanished at once and were kept: if the source purges old"
-        " rows, declare retention"
-    )
-    return replace(receipt, outcome="unproven", error=why)
+    return replace(receipt, outcome="unproven", error=beyond_belief(receipt))
 
 
 def allowance(requests: int, left: Left | None, tonight: int) -> int:
@@ -100,7 +97,8 @@ def expected(rows: int, page_size: int, requests: int) -> int | None:
 def chosen(hours: Sequence[Checked], page_size: int, requests: int) -> Iterator[Checked]:
     """Stretches of about a page or more, oldest look first, as long as the requests last.
 
-    An hour that is larger than all of them is left out: else nothing behind it would ever be looked at.
+    An hour that is larger than all of them is left out, or nothing behind it would ever be looked at: raise
+    `reread` where one has so many rows.
     """
     parts = [
         part

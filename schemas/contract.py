@@ -11,12 +11,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pydantic import BaseModel
 
-# Columns that every core table has beside those of its contract, in this order.
-OWNER_COLUMNS = ("source", "tenant")
+# Columns that every core table has after those of its contract, in this order; `source` and `tenant` come before.
+# Beside them `_checked_at`, the source's clock when it last gave the row, changed or not: in the warehouse only,
+# because a Parquet file that changed with every look at its rows could never be linked from the snapshot before.
 LOAD_COLUMNS = ("_first_loaded_at", "_loaded_at", "_observed_at", "_run_id", "_deleted_at")
-# The source's clock when it last gave the row, changed or not. In the warehouse only: a Parquet file that would
-# change with every look at its rows could never be linked from the snapshot before.
-CHECKED_COLUMN = "_checked_at"
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 

@@ -103,6 +103,7 @@ def check_list(document: Any, place: Place, *, included: bool) -> None:
     if included and not isinstance(document.get("included"), list) and not _without_contacts(document):
         what = "the answer has no `included`, which was asked for: look at assume.include"
         raise RetryableSourceError(what, place)
+    # An empty object is a list where PHP writes the JSON.
     meta, links = document.get("meta", {}), document.get("links", {})
     if not isinstance(meta, dict | list) or not isinstance(links, dict | list | None):
         raise RetryableSourceError("the answer's meta or links is no object", place)
