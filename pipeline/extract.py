@@ -56,7 +56,7 @@ async def read(
 
     A number is never used twice, also where a page that is `loaded` was lost: it would seem loaded too.
     """
-    number = max([loaded, *(page.number for page in known)])
+    number = max(loaded, package.newest_number(one))
     done = [page.covers for page in known if page.covers]
     if first is not None:
         number += 1
@@ -96,7 +96,7 @@ async def _seal(job: Extraction, one: Pass, number: int, page: Page) -> tuple[Se
     return await asyncio.to_thread(work)
 
 
-def reopen(job: Extraction, page: Sealed) -> Judged:
-    """A page that is on the disk, judged again: after a crash, or for a replay."""
-    records: Sequence[Record] = job.stream.decode(package.body(page))
-    return judge(job.stream, page.number, page.observed_at, records, job.privacy)
+def reopen(stream: Stream, page: Sealed, privacy: Privacy) -> Judged:
+    """A page that is on the disk, judged again: after a crash, or for a replay. Raises LoadError: it is damaged."""
+    records: Sequence[Record] = stream.decode(package.body(page))
+    return judge(stream, page.number, page.observed_at, records, privacy)

@@ -1,11 +1,18 @@
 """Files that are there whole or not at all, also after a power cut.
 
 The order that survived every cut: write a temporary name -> fsync the file -> rename -> fsync the folder.
-Temporary names begin with a dot and end in `.tmp`, so that no glob over a lake or a package finds them.
+Temporary names begin with a dot and end in `.tmp`, so that no glob over a lake or a package finds them. What a
+file says of itself in its head is checked whenever it is read.
 """
 
+import hashlib
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import IO, Any
+
+from schemas.errors import LoadError
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -50,3 +57,18 @@ def private_folder(folder: Path) -> Path:
         folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         sync_folder(folder.parent)
     return folder
+
+
+def with_head(value: Mapping[str, Any]) -> bytes:
+    """A line of JSON and a line with its SHA-256: a flipped digit of a page's range would hide a gap."""
+    text = json.dumps(value).encode()
+    return text + b"\n" + hashlib.sha256(text).hexdigest().encode() + b"\n"
+
+
+def read_head(path: Path, file: IO[bytes]) -> dict[str, Any]:
+    """What `with_head` wrote. Raises LoadError where it is damaged."""
+    text, checksum = file.readline().removesuffix(b"\n"), file.readline()
+    if checksum != hashlib.sha256(text).hexdigest().encode() + b"\n":
+        raise LoadError(f"{path} is damaged")
+    value: dict[str, Any] = json.loads(text)
+    return value

@@ -1,28 +1,31 @@
 """One pass, the whole way: what it lacks is read, all of it is loaded, also when the reading ends early.
 
-Promises: what was asked for is never asked for again, also after a kill; the watermark moves only with the load of a
-window that is covered without a gap.
+Promises: what was asked for is never asked for again, also after a kill, but for a page that is damaged: that one is
+set aside and its part is read anew. The watermark moves only with the load of a window that is covered without a gap.
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
-from connectors.source import EPOCH, Page, Window
+from connectors.source import EPOCH, Page, Stream, Window
 from pipeline import extract, package
 from pipeline.destinations.load import Loaded, Package, Tile
 from pipeline.job import Job
 from pipeline.normalize import normalize, normalize_children
+from pipeline.notes import Note
 from pipeline.package import Pass, Sealed
+from pipeline.privacy import Privacy
 from pipeline.validate import Judged, newest
-from schemas.errors import EvalsyncError
+from schemas.errors import EvalsyncError, LoadError
 
 log = structlog.get_logger()
 
 BATCH = 50_000  # rows per load
+
+Batch = list[tuple[Sealed, Judged]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,8 @@ class Read:
 
 async def read_pass(job: Job, one: Pass, first: Page | None) -> Read:
     """Read what the pass lacks and load all of it, also when the reading ends early."""
-    known = await asyncio.to_thread(package.sealed, one)
     upto = await job.store.loaded_pages(job.source, job.extraction.stream.name, one.id)
-    batch = [await _reopened(job, page) for page in known if page.number > upto]
+    known, batch = await _kept(job, one, upto)
     pages, loaded = list(known), Loaded()
     failure: EvalsyncError | None = None
     counted = False  # whether the newest answer gives the source's own count
@@ -60,9 +62,9 @@ async def read_pass(job: Job, one: Pass, first: Page | None) -> Read:
     if batch or watermark:
         loaded += await _load(job, one, batch, watermark)
     window = one.window
-    if job.retention:  # an hour less: purging goes on while we compare
+    if retention := _retention(job):  # an hour less: purging goes on while we compare
         seen_at = max((page.observed_at for page in pages), default=window.upper)
-        kept = job.extraction.stream.floor(seen_at - job.retention + timedelta(hours=1))
+        kept = job.extraction.stream.floor(seen_at - retention + timedelta(hours=1))
         window = Window(max(window.lower, kept), window.upper)
     alone = len(pages) == 1 and pages[0].complete and (counted or job.extraction.stream.totals)
     listed = _within(window, batch) if alone and batch else None
@@ -84,11 +86,39 @@ def next_id(job: Job) -> str:
     return f"{job.run_id}-{sum(1 for _ in job.extraction.folder.glob(f'{job.run_id}-*')) + 1}"
 
 
-async def _reopened(job: Job, page: Sealed) -> tuple[Sealed, Judged]:
-    return page, await asyncio.to_thread(extract.reopen, job.extraction, page)
+async def _kept(job: Job, one: Pass, upto: int) -> tuple[list[Sealed], Batch]:
+    """The pass's pages, and those of them that are not loaded yet, judged again; damaged ones are set aside."""
+    stream = job.extraction.stream
+    damaged = await asyncio.to_thread(package.set_aside_damaged, one)
+    known: list[Sealed] = []
+    batch: Batch = []
+    for page in await asyncio.to_thread(package.sealed, one):
+        if page.number > upto:
+            try:
+                judged = await asyncio.to_thread(extract.reopen, stream, page, job.extraction.privacy)
+            except LoadError:
+                await asyncio.to_thread(package.set_aside, page.path)
+                damaged.append(page.path.name)
+                continue
+            batch.append((page, judged))
+        known.append(page)
+    for name in damaged:
+        log.warning(
+            "page_damaged",
+            source=job.source,
+            stream=stream.name,
+            page=f"{one.id}/{name}",
+            next="asked for again",
+        )
+    return known, batch
 
 
-def _within(window: Window, batch: Sequence[tuple[Sealed, Judged]]) -> int:
+def _retention(job: Job) -> timedelta | None:
+    """A list without a place in time has no old rows that could be purged."""
+    return None if job.extraction.stream.walk == "list" else job.retention
+
+
+def _within(window: Window, batch: Batch) -> int:
     """Distinct keys of the window among these pages."""
     keys = {
         key
@@ -99,43 +129,53 @@ def _within(window: Window, batch: Sequence[tuple[Sealed, Judged]]) -> int:
     return len(keys)
 
 
-async def _load(
-    job: Job, one: Pass, batch: Sequence[tuple[Sealed, Judged]], watermark: datetime | None
-) -> Loaded:
+async def _load(job: Job, one: Pass, batch: Batch, watermark: datetime | None) -> Loaded:
     stream = job.extraction.stream
-    validated = await asyncio.to_thread(newest, [judged for _, judged in batch])
-    table = await asyncio.to_thread(normalize, stream.contract, validated.valid, job.extraction.privacy)
-    children = await asyncio.to_thread(
-        normalize_children, stream.contract, validated.valid, job.extraction.privacy
-    )
-    last = await job.store.loaded_pages(job.source, stream.name, one.id)
+    after = await job.store.loaded_pages(job.source, stream.name, one.id) + 1
     newest_answer = max((page.observed_at for page, _ in batch), default=one.window.upper)
-    loaded = await job.store.load(
-        Package(
-            source=job.source,
-            tenant=job.tenant,
-            stream=stream.name,
-            contract=stream.contract,
-            pass_id=one.id,
-            run_id=job.run_id,
-            first_page=batch[0][0].number if batch else last + 1,
-            last_page=batch[-1][0].number if batch else last + 1,
-            fetched=validated.fetched,
-            duplicates=validated.duplicates,
-            table=table,
-            child=children,
-            dead=validated.dead,
-            tiles=[
-                Tile(page.certain.lower, page.certain.upper, page.observed_at)
-                for page, _ in batch
-                if page.certain is not None
-            ],
-            oldest=newest_answer - job.retention if job.retention else EPOCH,
-            watermark=watermark,
-        ),
-        job.clock.now(),
+    retention = _retention(job)
+    note = Note(
+        tenant=job.tenant,
+        run_id=job.run_id,
+        pass_id=one.id,
+        first_page=batch[0][0].number if batch else after,
+        last_page=batch[-1][0].number if batch else after,
+        pages=len(batch),
+        begin=one.window.lower,
+        oldest=newest_answer - retention if retention else EPOCH,
+        watermark=watermark,
+        loaded_at=job.clock.now(),
     )
-    log.info(
-        "package_loaded", source=job.source, stream=stream.name, rows=validated.fetched, pages=len(batch)
-    )
+    made = await asyncio.to_thread(pack, job.source, stream, job.extraction.privacy, note, batch)
+    loaded = await job.store.load(made, note.loaded_at)
+    log.info("package_loaded", source=job.source, stream=stream.name, rows=made.fetched, pages=len(batch))
     return loaded
+
+
+def pack(source: str, stream: Stream, privacy: Privacy, note: Note, batch: Batch) -> Package:
+    """The package that some pages make: the same when they are loaded and when that is done again."""
+    validated = newest([judged for _, judged in batch])
+    return Package(
+        source=source,
+        tenant=note.tenant,
+        stream=stream.name,
+        contract=stream.contract,
+        pass_id=note.pass_id,
+        run_id=note.run_id,
+        first_page=note.first_page,
+        last_page=note.last_page,
+        fetched=validated.fetched,
+        duplicates=validated.duplicates,
+        table=normalize(stream.contract, validated.valid, privacy),
+        child=normalize_children(stream.contract, validated.valid, privacy),
+        dead=validated.dead,
+        tiles=[
+            Tile(page.certain.lower, page.certain.upper, page.observed_at)
+            for page, _ in batch
+            if page.certain is not None
+        ],
+        oldest=note.oldest,
+        watermark=note.watermark,
+        pages=note.pages,
+        begin=note.begin,
+    )

@@ -1,8 +1,9 @@
 """What readers see: snapshots/<run>/ with warehouse.duckdb, Parquet files and a manifest; `current` names the newest.
 
 Promises: a reader sees one whole snapshot, old or new; nothing half written is ever reachable; readers never
-block a sync; what has not changed is hard-linked, so that publishing costs what changed. All files of a table have
-one schema and checksums in every page; the manifest has the SHA-256, the rows and the version of each file.
+block a sync; what has not changed is hard-linked, so that publishing costs what changed, and a file that no longer is
+what its manifest says is written anew. Every block of the warehouse is read before it is given to readers. All files of
+a table have one schema and checksums in every page; the manifest has the SHA-256, the rows and the version of each.
 
 Order, which survives a power cut: files under a temporary folder -> fsync each -> rename the folder -> fsync its
 parent -> swap the symlink -> fsync the data folder.
@@ -14,7 +15,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,16 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import structlog
 
 from pipeline.destinations import tables
-from pipeline.destinations.warehouse import Fence, arrow, connect, rows
+from pipeline.destinations.warehouse import Fence, arrow, connect, rows, verify
 from pipeline.files import replace_file, sync_file, sync_folder
 from pipeline.statements import statement
 from schemas.contract import LOAD_COLUMNS, TIMESTAMP, TableContract
 from schemas.errors import PublishError
+
+log = structlog.get_logger()
 
 READERS = 0o640  # files that an analyst or a BI tool of the same group may read
 READERS_FOLDER = 0o750
@@ -65,8 +69,9 @@ def publish(
     fresh = root / f".{run_id}.tmp"
     try:
         root.mkdir(mode=READERS_FOLDER, exist_ok=True)
-        for leftover in root.glob(".*.tmp"):
-            shutil.rmtree(leftover)
+        with fence():  # else it could be what another run is writing just now
+            for leftover in root.glob(".*.tmp"):
+                shutil.rmtree(leftover)
         fresh.mkdir(mode=READERS_FOLDER)
         files = _write(warehouse, fresh, current(data), run_id, contracts)
         place = root / run_id
@@ -108,6 +113,7 @@ def _write(
     known = {one.path.rpartition("/")[0]: one for one in read_manifest(previous)} if previous else {}
     with connect(warehouse) as db:
         db.execute("CHECKPOINT")
+        verify(db)
         parts = [
             *(part for contract in contracts for part in _partitions(db, contract)),
             *_whole_tables(db, run_id),
@@ -115,8 +121,8 @@ def _write(
         files = []
         for part in parts:
             same = known.get(part.folder)
-            if previous and same and same.version == part.version and (previous / same.path).exists():
-                files.append(_link(fresh, previous, same))
+            if previous and same and same.version == part.version and _whole(previous, same):
+                files.append(_link(fresh, previous, replace(same, table=part.table, rows=part.rows)))
             else:
                 files.append(_file(fresh, part, run_id))
     copy = fresh / "warehouse.duckdb"
@@ -125,6 +131,7 @@ def _write(
     sync_file(copy)
     manifest = {
         "run_id": run_id,
+        "number": 1 + max(map(_number, fresh.parent.iterdir())),
         "warehouse": {"path": copy.name, "sha256": _sha256(copy)},
         "files": [asdict(one) for one in files],
     }
@@ -200,6 +207,18 @@ def _make(folder: Path) -> None:
         folder.mkdir(mode=READERS_FOLDER)
 
 
+def _whole(snapshot: Path, one: File) -> bool:
+    """Whether a file is what was written then: one that rotted must not be linked on for ever."""
+    path = snapshot / one.path
+    try:
+        found = _sha256(path)
+    except OSError:  # gone, or not to be read
+        found = ""
+    if found != one.sha256:
+        log.warning("file_damaged", path=str(path), next="written anew")
+    return found == one.sha256
+
+
 def _link(fresh: Path, previous: Path, same: File) -> File:
     path = fresh / same.path
     _make(path.parent)
@@ -210,9 +229,23 @@ def _link(fresh: Path, previous: Path, same: File) -> File:
 def read_manifest(snapshot: Path) -> list[File]:
     """The files of a snapshot; empty where its manifest cannot be read (then every file is written anew)."""
     try:
-        return [File(**one) for one in json.loads((snapshot / "manifest.json").read_text())["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [File(**one) for one in _manifest(snapshot)["files"]]
+    except (ValueError, KeyError, TypeError):
         return []
+
+
+def _number(snapshot: Path) -> int:
+    """How many snapshots were published up to this one: unlike run ids, they never go back with the clock."""
+    number = _manifest(snapshot).get("number", 0)
+    return number if isinstance(number, int) else 0
+
+
+def _manifest(snapshot: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((snapshot / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _sha256(path: Path) -> str:
@@ -229,7 +262,8 @@ def _swap(data: Path, place: Path) -> None:
 
 
 def _prune(root: Path, keep: int, newest: Path) -> None:
-    snapshots = sorted(place for place in root.iterdir() if not place.name.startswith("."))
+    there = [place for place in root.iterdir() if not place.name.startswith(".")]
+    snapshots = sorted(there, key=lambda place: (_number(place), place.name))
     for place in snapshots[:-keep]:
         if place != newest:
             shutil.rmtree(place)

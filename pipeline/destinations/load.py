@@ -1,18 +1,20 @@
 """One package into the warehouse: a single transaction, guarded by the lease.
 
 Promises: see warehouse.py. A tombstone is written only for a row that an answer proves gone (`tiles`), never
-because it was merely not seen, never for what the source's declared retention has purged, and never for so many
-rows at once that a broken answer is the likelier reason.
+because it was merely not seen, never for what the source's declared retention has purged, never for so many
+rows at once that a broken answer is the likelier reason, and never for a whole old range, which is a purge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from connectors.source import EPOCH
 from pipeline.destinations import tables
 from pipeline.destinations.warehouse import Fence, transaction
 from pipeline.statements import statement
@@ -22,6 +24,7 @@ from schemas.contract import TIMESTAMP, TableContract
 MANY = 100  # so many rows may vanish at once without a question (of a list without a place in time fewer),
 FEW = 10
 LARGE_SHARE = 0.2  # or this share of the rows that are there
+OLD = timedelta(days=28)  # no retention is shorter: what is younger was deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Package:
     tiles: Sequence[Tile]
     oldest: datetime  # rows before it are left to the source's retention
     watermark: datetime | None  # moves there with this load
+    pages: int = 0  # 0: a watermark alone, or letters that were tried again
+    begin: datetime = EPOCH  # of the pass's window
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +77,28 @@ class Loaded:
         return Loaded(*(getattr(self, name) + getattr(other, name) for name in Loaded.__slots__))
 
 
-def load(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime, fence: Fence) -> Loaded:
-    """Load a package, or nothing of it. A package that is loaded already changes nothing."""
-    with transaction(connection, fence):
-        if _is_loaded(connection, package):
-            return Loaded()
+def load(
+    connection: duckdb.DuckDBPyConnection,
+    package: Package,
+    now: datetime,
+    fence: Fence,
+    note: Callable[[int], None] = lambda _: None,
+) -> Loaded:
+    """Load a package, or nothing of it. A package that is loaded already changes nothing.
+
+    `note` is called with the load's number within its stream just before the commit, inside of the fence.
+    """
+    if _is_loaded(connection, package):
+        return Loaded()
+    number = _loads(connection, package) + 1
+
+    @contextmanager
+    def noted() -> Iterator[None]:
+        with fence():
+            note(number)
+            yield
+
+    with transaction(connection, noted):
         _stage(connection, package)
         inserted, updated = _merge(connection, package, package.contract, now)
         deleted, withheld = _bury(connection, package, now)
@@ -95,6 +117,13 @@ def load(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime,
         if package.child is not None:
             _load_child(connection, package, package.child, now)
     return result
+
+
+def _loads(connection: duckdb.DuckDBPyConnection, package: Package) -> int:
+    """How many packages of the stream are loaded."""
+    values = {"source": package.source, "stream": package.stream}
+    [(count,)] = connection.execute(statement("load/loads"), values).fetchall()
+    return int(count)
 
 
 def _is_loaded(connection: duckdb.DuckDBPyConnection, package: Package) -> bool:
@@ -164,15 +193,26 @@ def _bury(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime
         return 0, 0
     owner = _owner(package)
     connection.execute(statement("load/gone"), {**owner, "oldest": package.oldest})
+    withheld = _spare_purged(connection, owner)
     [(gone,)] = connection.execute("SELECT count(*) FROM gone").fetchall()
     if gone > (MANY if package.contract.cursor else FEW):
         [(present,)] = connection.execute(statement("load/range"), owner).fetchall()
         if gone > LARGE_SHARE * present:
             connection.execute("DELETE FROM gone")
-            return 0, gone
+            return 0, withheld + gone
     if gone:
         tables.bury(connection, package.contract, owner, now, package.run_id)
-    return gone, 0
+    return gone, withheld
+
+
+def _spare_purged(connection: duckdb.DuckDBPyConnection, owner: dict[str, Any]) -> int:
+    """Rows that are not believed gone: old ones, more than a few, the first of what was read, none left between."""
+    connection.execute(statement("load/purged"), {**owner, "age": OLD})
+    [(purged,)] = connection.execute("SELECT count(*) FROM purged").fetchall()
+    if purged <= FEW:
+        return 0
+    connection.execute("DELETE FROM gone WHERE key IN (SELECT key FROM purged)")
+    return int(purged)
 
 
 def _load_child(

@@ -10,17 +10,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 from typing import Any, TypeVar
 
 import duckdb
 
 from connectors.source import Stream, Window
+from pipeline import notes
 from pipeline.destinations import load as loading
 from pipeline.destinations import tables
 from pipeline.destinations.load import Loaded, Package
 from pipeline.destinations.warehouse import Warehouse, rows, transaction
+from pipeline.folders import Folders
 from pipeline.ledger import Lease, Ledger
+from pipeline.notes import Note
 from pipeline.receipt import StreamReceipt, figures_json
 from pipeline.reconcile import Loaded as LoadedFigures
 from pipeline.reconcile import Proof, loaded_figures
@@ -32,11 +35,11 @@ _T = TypeVar("_T")
 class Store:
     """Owns the thread that talks to DuckDB. Each call opens the working file and closes it again."""
 
-    def __init__(self, path: Path, ledger: Ledger, lease: Lease) -> None:
-        self.path = path
+    def __init__(self, folders: Folders, ledger: Ledger, lease: Lease) -> None:
+        self._folders = folders
         self._ledger = ledger
         self._lease = lease
-        self._warehouse = Warehouse(path)
+        self._warehouse = Warehouse(folders.warehouse)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="duckdb")
 
     def close(self) -> None:
@@ -68,17 +71,50 @@ class Store:
     async def loaded_pages(self, source: str, stream: str, pass_id: str) -> int:
         return await self.use(lambda db: loading.loaded_pages(db, source, stream, pass_id))
 
+    async def loads(self, source: str, stream: str) -> int:
+        """How many packages of a stream are loaded."""
+        values = {"source": source, "stream": stream}
+        [(count,)] = await self.use(lambda db: db.execute(statement("load/loads"), values).fetchall())
+        return int(count)
+
     async def load(self, package: Package, now: datetime) -> Loaded:
-        return await self.use(lambda db: loading.load(db, package, now, self.fence))
+        """Load a package, with a note of it beside the stream's packages."""
+        write = partial(notes.write, self._folders.of_stream(package.source, package.stream))
+        note = Note(
+            tenant=package.tenant,
+            run_id=package.run_id,
+            pass_id=package.pass_id,
+            first_page=package.first_page,
+            last_page=package.last_page,
+            pages=package.pages,
+            begin=package.begin,
+            oldest=package.oldest,
+            watermark=package.watermark,
+            loaded_at=now,
+        )
+        return await self.use(
+            lambda db: loading.load(db, package, now, self.fence, lambda number: write(number, note))
+        )
 
     async def figures(self, source: str, tenant: str, stream: Stream, window: Window) -> LoadedFigures:
         return await self.use(lambda db: loaded_figures(db, source, tenant, stream, window))
 
+    async def newest(self, source: str, tenant: str, stream: Stream, window: Window) -> datetime | None:
+        """The place of the newest row of a window, if there is one."""
+        values = {"source": source, "tenant": tenant, "from": window.lower, "to": window.upper}
+
+        def read(connection: duckdb.DuckDBPyConnection) -> datetime | None:
+            tables.bind(connection, stream.contract)
+            [(found,)] = connection.execute(statement("reconcile/newest"), values).fetchall()
+            return None if found is None else stream.floor(found)
+
+        return await self.use(read)
+
     async def checked(
-        self, source: str, tenant: str, stream: Stream, before: datetime
+        self, source: str, tenant: str, stream: Stream, before: datetime, dense: int
     ) -> list[dict[str, Any]]:
-        """Per hour of a stream (hour, rows, checked_at): how many rows, and the oldest look at one of them."""
-        values = {"source": source, "tenant": tenant, "before": before}
+        """Per hour of a stream (per minute in one with more than `dense` rows): rows, and the oldest look at one."""
+        values = {"source": source, "tenant": tenant, "before": before, "dense": dense}
 
         def read(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
             tables.bind(connection, stream.contract)

@@ -3,9 +3,10 @@
 Promises: rows, tombstones, dead letters, watermark and load record commit together or not at all; loading a
 package twice changes nothing; the commit happens only while the run still holds its lease. The file is open only
 while it is used, so that a stopped process does not keep others out. After an error the connection is not used
-again.
+again. A damaged file is named, with what to do, and never deleted.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.files import sync_file, sync_folder, temporary
-from pipeline.statements import migrations
+from pipeline.statements import migrations, statement
 from schemas.errors import LoadError, WarehouseBusy
 
 # Files in this format open in every DuckDB from 1.2 on.
@@ -25,6 +26,10 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
 }
 
+DAMAGE = re.compile(
+    r"corrupt|checksum|not a valid DuckDB database|could not read enough bytes|deserializ|replaying WAL",
+    re.IGNORECASE,
+)
 VERSION = "SELECT coalesce(max(version), 0) FROM meta.schema_version"
 
 Fence = Callable[[], AbstractContextManager[None]]  # holds the lease still while a commit happens
@@ -137,6 +142,13 @@ def arrow(
     return table
 
 
+def verify(connection: duckdb.DuckDBPyConnection) -> None:
+    """Read everything, so that a damaged block is met here and not by a reader. Raises duckdb.Error."""
+    for one in rows(connection, statement("publish/every_table")):
+        name = f'"{one["schema"]}"."{one["name"]}"'
+        connection.execute(f"SELECT bit_xor(hash(one)) FROM {name} AS one").fetchall()  # noqa: S608 - of our own catalog
+
+
 def _create(path: Path) -> None:
     """Under a temporary name, then renamed: a file whose making was interrupted cannot be opened again."""
     fresh = temporary(path)
@@ -172,7 +184,10 @@ def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _trouble(path: Path, error: duckdb.Error) -> LoadError:
     text = str(error)
-    if "lock" in text.lower():
+    first = text.splitlines()[0][:300] if text else type(error).__name__
+    if DAMAGE.search(text):  # first: such sentences speak of blocks, and a few of locks or checkpoints
+        return LoadError(f"{path} is damaged ({first}): {_mend(path)}")
+    if re.search(r"\block", text, re.IGNORECASE):
         return WarehouseBusy(
             f"{path} is open in another process; only evalsync may open it: read data/current instead"
         )
@@ -183,5 +198,13 @@ def _trouble(path: Path, error: duckdb.Error) -> LoadError:
             f"{path}: could not be written to its end, perhaps because the disk is full; nothing is lost:"
             " make room and run again"
         )
-    first = text.splitlines()[0] if text else type(error).__name__
-    return LoadError(f"{path}: {first[:300]}")
+    return LoadError(f"{path}: {first}")
+
+
+def _mend(path: Path) -> str:
+    if path.parent.name != "state":  # a snapshot's copy
+        return "`evalsync marts` publishes a new one, without a request"
+    return (
+        "run `evalsync replay`, which rebuilds it from the kept packages without a request, or move it away"
+        " and run `evalsync sync --full`"
+    )

@@ -2,7 +2,7 @@
 -- Bound: source, tenant, oldest (rows before it are the source's own retention).
 -- Reads `tiles`, `present`, `kept`.
 CREATE OR REPLACE TEMP TABLE gone AS
-SELECT old._key AS key
+SELECT old._key AS key, old._moment AS moment
 FROM kept AS old
 WHERE old.source = $source
   AND old.tenant = $tenant

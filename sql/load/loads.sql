@@ -1,0 +1,2 @@
+-- How many packages of a stream are loaded. Bound: source, stream.
+SELECT count(*) FROM meta.loads WHERE source = $source AND stream = $stream;
