@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ import structlog
 from aiolimiter import AsyncLimiter
 
 from connectors.clock import Clock
-from connectors.grants import Grants, Taken, Wait, Window
+from connectors.grants import Grants, Taken, Trace, Wait, Window
 from connectors.source import Limit
 from schemas.errors import BudgetExhausted, ConfigError, Place, RetryableSourceError
 
@@ -46,6 +46,7 @@ class Left:
     group: str
     minute_left: int | None
     day_left: int | None
+    resume_at: datetime | None = None  # nothing before: the ledger was lost, and with it what was spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Budget:
         *,
         key: str,
         place_source: str,
+        trace: Trace | None = None,
         patience: float = 120.0,
         hold: float = 90.0,
         minute: float = MINUTE,
@@ -92,7 +94,7 @@ class Budget:
         self._queues = {group: asyncio.Lock() for group in limits}  # one task per group asks the ledger
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="budget")
         try:
-            self._grants, self._pools = self._thread.submit(self._open, path, key).result()
+            self._grants, self._pools = self._thread.submit(self._open, path, key, trace).result()
         except BaseException:
             self._thread.shutdown()
             raise
@@ -131,13 +133,21 @@ class Budget:
         """What may still be sent, for each group: in this minute, and in this day."""
         return tuple([await self._left(group) for group in self._windows])
 
+    async def granted(self) -> int:
+        """How many requests were ever granted, over all sources of the ledger file."""
+        return await self._run(self._grants.granted)
+
+    async def accept_loss(self) -> None:
+        """Grant again at once, although a ledger was lost."""
+        await self._run(self._grants.reopen)
+
     def close(self) -> None:
         """End the thread and the connection. Grants not yet released stay held."""
         self._thread.submit(self._grants.close)
         self._thread.shutdown()
 
-    def _open(self, path: Path, key: str) -> tuple[Grants, dict[str, int]]:
-        grants = Grants(path, self._clock, hold=self._hold, longest=self._day * _SLEW)
+    def _open(self, path: Path, key: str, trace: Trace | None) -> tuple[Grants, dict[str, int]]:
+        grants = Grants(path, self._clock, hold=self._hold, longest=self._day * _SLEW, trace=trace)
         try:
             return grants, {group: grants.pool(key, group) for group in self._windows}
         except BaseException:
@@ -152,6 +162,10 @@ class Budget:
 
     async def _left(self, group: str) -> Left:
         pool, windows = self._declared(group)
+        closed = await self._run(self._grants.closed)
+        if closed > 0:
+            resume_at = self._clock.now() + timedelta(seconds=closed)
+            return Left(group, 0, 0, resume_at)
         used = await self._run(lambda: self._grants.used(pool, windows))
         left = {w.name: max(0, w.limit - count) for w, count in zip(windows, used, strict=True)}
         return Left(group, left.get("minute"), left.get("day"))
@@ -162,7 +176,8 @@ class Budget:
     def _exhausted(self, group: str, wait: Wait) -> BudgetExhausted:
         resume_at = self._clock.now() + timedelta(seconds=wait.seconds)
         used_up = {w.name: f"{w.limit} requests per {w.name} are used up" for w in self._windows[group]}
-        why = used_up.get(wait.cause, "the source asked to wait")
+        lost = "the ledger of requests was lost, so all of the day's requests count as sent"
+        why = (used_up | {"lost": lost}).get(wait.cause, "the source asked to wait")
         return BudgetExhausted(
             f"{why}; go on after {resume_at:%Y-%m-%d %H:%M:%S} UTC",
             Place(source=self._source, group=group),

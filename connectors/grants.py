@@ -1,8 +1,10 @@
-"""The grants of all processes on one data folder: one SQLite file, which nothing else opens.
+"""The grants of all processes on one data folder: one SQLite file (grants_file.py), which nothing else opens.
 
 Promises that a grant is on disk before `take` returns; that a slot is in use until its window has passed
 after the moment its row ends; that processes which take at once never get more than the limit together;
-and that a file which cannot be trusted grants nothing. It never waits for a slot and knows no HTTP.
+that a file which cannot be trusted grants nothing; and that a new or an older file in the place of a lost one
+grants nothing either until a day after the last request that it may not know of. It never waits for a slot and
+knows no HTTP.
 
 A row `ends` when its answer came. Until then it ends `hold` seconds after the grant, so a process that dies
 leaves a slot in use a little too long, never too short. All times in the file are readings of the steady
@@ -10,38 +12,32 @@ clock of one boot. The first step after a reboot shifts them on to the new boot 
 gone beyond its latest reading of all steps before, and by nothing when it is behind that.
 """
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 from typing import TypeVar
-from urllib.parse import quote
 
+from connectors import grants_file
 from connectors.clock import Clock
 from schemas.errors import ConfigError, RetryableSourceError
 
-_VERSION = 1
-_SCHEMA = f"""
-CREATE TABLE timeline (boot TEXT NOT NULL, steady REAL NOT NULL, wall REAL NOT NULL);
-CREATE TABLE pools (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL,
-    blocked REAL, -- nothing is granted before this moment
-    size INTEGER NOT NULL DEFAULT 0, -- its rows in grants: at least as many as are in use
-    UNIQUE (key, name)
-);
--- AUTOINCREMENT: the id of a deleted row never comes back, so a late release cannot hit another grant
-CREATE TABLE grants (id INTEGER PRIMARY KEY AUTOINCREMENT, pool INTEGER NOT NULL, ends REAL NOT NULL);
-CREATE INDEX grants_newest ON grants (pool, ends);
-PRAGMA user_version = {_VERSION};
-"""
-_BUSY_SECONDS = 5.0
 _BUSY_TRIES = 6
 _SWEEP_EVERY = 500  # grants between two deletions of rows that no window can see any more
 
+# The pool of all keys and groups: closed while it is not known what they have spent.
+_ALL = ("", "")
+
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What is known of earlier grants from outside of this file."""
+
+    granted: int  # at least so many were given out here
+    age: float  # for so many seconds none has been
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """No slot is free sooner than in `seconds`; `cause` is the window's name, or "block"."""
+    """No slot is free sooner than in `seconds`; `cause` is the window's name, "block", or "lost"."""
 
     seconds: float
     cause: str
@@ -70,10 +66,14 @@ class Wait:
 class Grants:
     """Owns the connection; every call belongs on the one thread that opened it."""
 
-    def __init__(self, path: Path, clock: Clock, *, hold: float, longest: float) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, *, hold: float, longest: float, trace: Trace | None = None
+    ) -> None:
         self._path, self._clock = path, clock
         self._hold, self._longest = hold, longest
-        self._file = self._safely(self._open)
+        self._file = self._safely(lambda: self._open(trace))
+        if trace is not None:
+            self._safely(lambda: self._compare(trace))
 
     def pool(self, key: str, name: str) -> int:
         """The counter of one credential on one endpoint group."""
@@ -112,8 +112,53 @@ class Grants:
 
         return self._safely(count)
 
+    def granted(self) -> int:
+        """How many grants were ever given out."""
+        return self._safely(self._granted)
+
+    def closed(self) -> float:
+        """Seconds for which nothing is granted at all, because it is not known what was spent."""
+
+        def left() -> float:
+            with self._step() as now:
+                return max(0.0, self._closed_until(now) - now)
+
+        return self._safely(left)
+
+    def reopen(self) -> None:
+        """Grant again although it is not known what was spent: somebody has decided so."""
+
+        def clear() -> None:
+            with self._step():
+                self._file.execute("UPDATE pools SET blocked = NULL WHERE key = ? AND name = ?", _ALL)
+
+        self._safely(clear)
+
     def close(self) -> None:
         self._file.close()
+
+    def _granted(self) -> int:
+        found = self._file.execute("SELECT seq FROM sqlite_sequence WHERE name = 'grants'").fetchone()
+        return 0 if found is None else int(found[0])
+
+    def _closed_until(self, now: float) -> float:
+        found = self._file.execute("SELECT blocked FROM pools WHERE key = ? AND name = ?", _ALL).fetchone()
+        return now if found is None or found[0] is None else float(found[0])
+
+    def _compare(self, trace: Trace) -> None:
+        """An older copy of the file does not know of the newest grants."""
+        if self._granted() < trace.granted:
+            with self._step() as now:
+                self._shut(self._file, now, trace)
+
+    def _shut(self, file: sqlite3.Connection, now: float, trace: Trace) -> None:
+        """What it does not know of may be counted until `hold` after its grant."""
+        until = now + max(0.0, self._longest + self._hold - trace.age)
+        file.execute(
+            "INSERT INTO pools (key, name, blocked) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET blocked = max(coalesce(blocked, 0), excluded.blocked)",
+            (*_ALL, until),
+        )
 
     def _pool(self, key: str, name: str) -> int:
         with self._step():
@@ -149,7 +194,7 @@ class Grants:
         may end now at the earliest: no wait is ever longer than it must be.
         """
         blocked, size = self._file.execute("SELECT blocked, size FROM pools WHERE id = ?", (pool,)).fetchone()
-        moments = [(now if blocked is None else blocked, "block")]
+        moments = [(now if blocked is None else blocked, "block"), (self._closed_until(now), "lost")]
         for window in windows:
             if size < window.limit:
                 continue  # the day is counted only when it may be full
@@ -199,52 +244,14 @@ class Grants:
         self._file.execute("UPDATE grants SET ends = ends + ?", (shift,))
         self._file.execute("UPDATE pools SET blocked = blocked + ?", (shift,))
 
-    def _open(self) -> sqlite3.Connection:
-        if not self._path.exists():
-            self._create()
-        # mode=rw: a file that is gone by now is an error, not a new and empty ledger
-        file = sqlite3.connect(
-            f"file:{quote(str(self._path.absolute()))}?mode=rw",
-            uri=True,
-            timeout=_BUSY_SECONDS,
-            isolation_level=None,
-        )
-        try:
-            file.execute("PRAGMA synchronous = FULL")
-            if file.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                raise sqlite3.DatabaseError("not a ledger of this version")
-            if (found := file.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-                raise sqlite3.DatabaseError(found)
-        except sqlite3.Error:
-            file.close()
-            raise
-        return file
+    def _open(self, trace: Trace | None) -> sqlite3.Connection:
+        def fill(file: sqlite3.Connection) -> None:
+            boot, steady, wall = self._readings()
+            file.execute("INSERT INTO timeline VALUES (?, ?, ?)", (boot, steady, wall))
+            if trace is not None:
+                self._shut(file, steady, trace)  # closed from its first moment
 
-    def _create(self) -> None:
-        """Put a whole ledger in place or none: an empty file later on is damage, not a new ledger."""
-        folder = self._path.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = folder / f".{self._path.name}.{token_hex(8)}"
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        try:
-            file = sqlite3.connect(draft, isolation_level=None)
-            try:
-                file.execute("PRAGMA journal_mode = WAL")
-                file.executescript(_SCHEMA)
-                file.execute("INSERT INTO timeline VALUES (?, ?, ?)", self._readings())
-            finally:
-                file.close()
-            try:
-                os.link(draft, self._path)  # unlike a rename, never replaces another process's ledger
-            except FileExistsError:
-                return
-        finally:
-            draft.unlink()
-        directory = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        return grants_file.open_file(self._path, fill)
 
     def _safely(self, step: Callable[[], _T]) -> _T:
         """Run `step`; a busy file is tried again, any other trouble refuses the request."""
@@ -256,8 +263,8 @@ class Grants:
                 if code not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
                     raise ConfigError(
                         f"{self._path}: the ledger of requests cannot be used ({error}), so nothing is sent. "
-                        "Check the disk and the file's permissions; if the file is damaged, move it away "
-                        "24 hours after the last request."
+                        "Check the disk and the file's permissions; if the file is damaged, move it away: "
+                        "a new one grants nothing until 24 hours after the last request."
                     ) from error
             except OSError as error:
                 raise ConfigError(
@@ -266,5 +273,5 @@ class Grants:
                 ) from error
         raise RetryableSourceError(
             f"{self._path}: another process has locked the ledger of requests for "
-            f"{_BUSY_TRIES * _BUSY_SECONDS:.0f} seconds; end it if it hangs"
+            f"{_BUSY_TRIES * grants_file.BUSY_SECONDS:.0f} seconds; end it if it hangs"
         )

@@ -36,8 +36,11 @@ class Finding:
     detail: str
 
 
-async def check(config: Config, *, verbose: bool = False) -> list[Finding]:
-    """All findings, good ones too. Never raises for what it is there to find."""
+async def check(config: Config, *, verbose: bool = False, accept_lost_budget: bool = False) -> list[Finding]:
+    """All findings, good ones too. Never raises for what it is there to find.
+
+    `accept_lost_budget`: requests may be sent again at once, although it is not known what the last day's were.
+    """
     findings = [Finding("configuration", good=True, detail=f"{len(config.sources)} source(s)")]
     folders = Folders(config.data_dir)
     try:
@@ -48,8 +51,20 @@ async def check(config: Config, *, verbose: bool = False) -> list[Finding]:
     findings += [*_modes(folders.state), _disk(folders.data)]
     findings += await asyncio.to_thread(_agents, config)
     for source in config.sources:
+        if accept_lost_budget:
+            findings += await _accept_lost_budget(source, folders)
         findings += await _source(source, folders, verbose=verbose)
     return findings
+
+
+async def _accept_lost_budget(source: Source, folders: Folders) -> list[Finding]:
+    what = f"budget of {source.name}"
+    try:
+        async with open_source(source, folders, system_clock(), retries=ONCE) as opened:
+            await opened.budget.accept_loss()
+    except EvalsyncError as error:
+        return [Finding(what, good=False, detail=str(error))]
+    return [Finding(what, good=True, detail="counted from now on, without what may have been sent before")]
 
 
 async def _source(source: Source, folders: Folders, *, verbose: bool) -> list[Finding]:

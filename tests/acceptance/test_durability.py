@@ -4,19 +4,22 @@ A name (of a file, link or folder) is durable when its folder was fsynced after 
 the file was. Three moments are checked: a page before the warehouse builds on it, the snapshot before its folder
 is renamed, and everything before `current` is swapped and after.
 Kills: any one fsync left out of replace_file (file, folder), package.start, private_folder, the Parquet files, the
-copy of the warehouse, the snapshot's folders, the rename of the snapshot, the swap; a rename before the fsync;
-`current` removed before it is made anew.
+copy of the warehouse, the snapshot's folders, the rename of the snapshot, the swap, a new warehouse, a new ledger; a
+rename before the fsync; `current` removed before it is made anew.
 """
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from nightly import Account, account, command
+from nightly import ROOT, Account, account, command
 
 from connectors.simulator.year import generate
 
@@ -84,18 +87,28 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Event]]
 
 
 def trace(demo: Account, file: Path) -> Iterator[Event]:
-    before = ["strace", "-f", "-y", "-qq", "-s", "0", "-o", str(file), "-e", f"trace={CALLS}"]
-    try:
-        done = command(demo.write_config(), "sync", "--json", before=before)
-    except FileNotFoundError:
+    done = command(demo.write_config(), "sync", "--json", before=strace(file))
+    assert done.returncode == 0, done.stderr
+    for event in below(demo.data, file):
+        if event.call == "fdatasync" and event.paths[0].endswith("state/warehouse.duckdb.wal"):
+            yield Event("commit", event.paths, event.text)
+        elif not DATABASES.search(event.paths[-1]):
+            yield event
+
+
+def strace(file: Path) -> list[str]:
+    """What goes in front of a command whose calls are to be seen."""
+    if shutil.which("strace") is None:
         pytest.fail(
             "strace is not installed: the order of fsyncs cannot be shown without it (apt-get install strace)"
         )
-    traced = file.read_text() if file.exists() else ""
-    assert traced, f"strace cannot run here: {done.stderr}"
-    assert done.returncode == 0, done.stderr
+    return ["strace", "-f", "-y", "-qq", "-s", "0", "-o", str(file), "-e", f"trace={CALLS}"]
+
+
+def below(folder: Path, file: Path) -> Iterator[Event]:
+    """The calls that were traced, where the last path that they name is the folder or below it."""
     halves: dict[str, str] = {}
-    for line in traced.splitlines():
+    for line in file.read_text().splitlines():
         pid, _, text = line.partition(" ")
         text = text.strip()
         if text.endswith("<unfinished ...>"):
@@ -107,11 +120,8 @@ def trace(demo: Account, file: Path) -> Iterator[Event]:
             continue  # refused, or a signal
         call = text.partition("(")[0]
         paths = re.findall(r"\d<([^>]*)>\)", text) if "sync" in call else re.findall(r'"([^"]*)"', text)
-        below = paths[-1:] == [str(demo.data)] or "".join(paths[-1:]).startswith(f"{demo.data}/")
-        if below and not DATABASES.search(paths[-1]):
+        if paths[-1:] == [str(folder)] or "".join(paths[-1:]).startswith(f"{folder}/"):
             yield Event(call, tuple(paths), text)
-        elif call == "fdatasync" and paths[0].endswith("state/warehouse.duckdb.wal"):
-            yield Event("commit", tuple(paths), text)
 
 
 def replay(events: list[Event]) -> Iterator[tuple[Event, Disk]]:
@@ -129,6 +139,8 @@ def test_a_page_is_durable_before_the_warehouse_builds_on_it(traced: tuple[Path,
         if event.call == "rename" and event.paths[1].endswith((".page", "pass.json", "done")):
             sealed += 1
             assert event.paths[0] not in disk.contents, "renamed before its content was fsynced"
+        if event.call == "rename" and event.paths[1].endswith(".page"):
+            assert str(Path(event.paths[1]).parent) not in disk.names, "sealed in a pass that may be gone"
         if event.call == "commit":
             commits += sealed > 0
             assert disk.lost_below(data / "state" / "packages") == []
@@ -161,3 +173,49 @@ def test_nothing_is_left_to_a_power_cut_at_the_end(traced: tuple[Path, list[Even
     for event in events:
         disk.see(event)
     assert disk.lost_below(data) == []
+
+
+FIRST = """
+import sys
+from pathlib import Path
+from connectors.grants_file import open_file
+from pipeline.destinations.warehouse import Warehouse
+folder = Path(sys.argv[1])
+open_file(folder / "budget.sqlite", lambda file: None).close()
+warehouse = Warehouse(folder / "warehouse.duckdb")
+with warehouse.opened():
+    pass
+warehouse.close()
+"""
+
+
+@pytest.mark.parametrize("name", ["budget.sqlite", "warehouse.duckdb"])
+def test_a_new_file_is_whole_and_keeps_its_name_before_it_is_used(name: str, first: list[Event]) -> None:
+    """A ledger that a power cut takes away would be a whole budget once more."""
+    [(made, disk)] = [
+        (n, disk.contents.copy())
+        for n, (event, disk) in enumerate(replay(first))
+        if event.call in ("rename", "link") and event.paths[-1].endswith(f"/{name}")
+    ]
+    draft, place = first[made].paths
+    assert draft not in disk, "it has its name before its content was fsynced"
+    folder = str(Path(place).parent)
+    later = [
+        event.call
+        for event in first[made:]
+        if (event.call, *event.paths) == ("fsync", folder) or event.paths[0] == place
+    ]
+    assert later[0] == "fsync", "it is used before its folder was fsynced"
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
+    """What happens below a folder in which the first run makes its files."""
+    folder = tmp_path_factory.mktemp("first")
+    file = folder.with_suffix(".trace")
+    line = [*strace(file), sys.executable, "-c", FIRST, str(folder)]
+    done = subprocess.run(
+        line, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return list(below(folder, file))

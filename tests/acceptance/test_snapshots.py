@@ -136,6 +136,27 @@ def test_a_flipped_byte_is_never_read_as_other_data(demo: Account) -> None:
             assert found.equals(table), chunk.path_in_schema
 
 
+def test_a_block_that_nothing_else_reads_is_read_before_it_is_published(demo: Account) -> None:
+    """Comments of months that are linked: nobody else looks at them. Kills: a copy of the file without a look at it."""
+    dice = random.Random(1)
+    for minutes in range(300):  # so much text that it has blocks of its own
+        demo.insert(timedelta(minutes=minutes), comment=dice.randbytes(2000).hex())
+    assert demo.sync().outcome == "ok"
+    warehouse, before = demo.data / "state" / "warehouse.duckdb", demo.current()
+    with duckdb.connect(str(warehouse), read_only=True) as db:
+        stored = db.sql(
+            "SELECT column_name, block_id FROM pragma_storage_info('core.evaluations')"
+        ).fetchall()
+    shared = {block for name, block in stored if name != "comment"}
+    blocks = {block for name, block in stored if name == "comment" and block >= 0} - shared
+    assert blocks
+    for block in blocks:
+        warehouse.write_bytes(flipped(warehouse.read_bytes(), 3 * 4096 + block * 262_144 + 9, 1))
+    with pytest.raises(LoadError):
+        lake.publish(warehouse, demo.data, "run", [EVALUATIONS], 3)
+    assert demo.current() == before
+
+
 def flipped(content: bytes, place: int, mask: int) -> bytes:
     return content[:place] + bytes([content[place] ^ mask]) + content[place + 1 :]
 

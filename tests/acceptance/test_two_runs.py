@@ -4,35 +4,21 @@ import hashlib
 import os
 import re
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from crash import Child, Nursery, Order, Step
+from moments import Turnstile
 from remains import Home, assert_whole, home, kept, month, reading, source
 
-from connectors.simulator.log import Arrival
 from connectors.simulator.script import Script
 
 SILENT = 121.0  # seconds after which a lease without a sign of life is free, and one more
-
-
-@dataclass(slots=True)
-class Turnstile:
-    """Holds the source at a list request until it is opened; no run can end meanwhile."""
-
-    reached: threading.Event = field(default_factory=threading.Event)
-    opened: threading.Event = field(default_factory=threading.Event)
-
-    def __call__(self, _turn: int, _arrival: Arrival) -> None:
-        self.reached.set()
-        self.opened.wait(120)
 
 
 @pytest.fixture
@@ -175,5 +161,39 @@ def test_a_run_that_sleeps_in_the_middle_of_publishing_is_waited_for(births: Nur
         os.kill(sleeper.pid, signal.SIGCONT)
         assert sleeper.wait().code == 0
         assert heir.wait().code == 0
+        assert reading(at.data) == heir.wait().receipt["run_id"]
+        assert_whole(at, simulator.world)
+
+
+def test_a_run_that_wakes_with_a_pass_of_its_own_leaves_work_and_no_harm(
+    births: Nursery, tmp_path: Path
+) -> None:
+    """What it seals is a true answer of the source, in a pass that is nobody else's: the next run goes on with it."""
+    with source(month(5, 150)) as simulator:
+        at = home(tmp_path / "home", simulator, 0)
+        sleeper = births.start(Order(at.config, step=Step("package.start call", 1), number=signal.SIGSTOP))
+        stopped(sleeper)
+        assert births.run(Order(at.config, ahead=SILENT)).code == 0
+        shown, held = reading(at.data), kept(at)
+        os.kill(sleeper.pid, signal.SIGCONT)
+        assert sleeper.wait().code == 1
+        assert (reading(at.data), kept(at)) == (shown, held)
+        assert births.run(Order(at.config)).code == 0
+        assert_whole(at, simulator.world)
+
+
+def test_a_run_that_wakes_beside_a_publish_leaves_its_files_alone(births: Nursery, tmp_path: Path) -> None:
+    """They look like what a killed run leaves. Kills: leftovers that are removed without the lease."""
+    with source(month(5, 150)) as simulator:
+        at = home(tmp_path / "home", simulator, 0)
+        sleeper = births.start(Order(at.config, step=Step("lake.publish call", 1), number=signal.SIGSTOP))
+        stopped(sleeper)
+        writes = Step("open snapshots/.*.tmp/.manifest.json.tmp", 1)
+        heir = births.start(Order(at.config, step=writes, number=signal.SIGSTOP, ahead=SILENT))
+        stopped(heir)
+        os.kill(sleeper.pid, signal.SIGCONT)
+        assert sleeper.wait().code == 1
+        os.kill(heir.pid, signal.SIGCONT)
+        assert heir.wait().code == 0, heir.wait().err
         assert reading(at.data) == heir.wait().receipt["run_id"]
         assert_whole(at, simulator.world)
