@@ -15,6 +15,7 @@ from connectors.budget import Left
 from connectors.clock import system_clock
 from connectors.source import EPOCH, Account, Query, Stream
 from pipeline import package
+from pipeline.audit import LEAST
 from pipeline.config import Config
 from pipeline.destinations import tables
 from pipeline.destinations.warehouse import connect, rows
@@ -39,6 +40,14 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """What proving a stream's history would take."""
+
+    compare: int  # requests, where it is equal
+    at_most: int  # where it differs, with what is then searched and mended
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     source: str
     stream: str
@@ -50,6 +59,7 @@ class Planned:
     left: BudgetLeft
     duration: timedelta  # at the budget's pace
     again: Again | None = None  # None: this stream is not looked at again
+    audit: History | None = None  # None: not due, as the sync itself reads all of history, or switched off
     refused: bool = False  # the source would not answer
     why: str | None = None  # why a figure is missing, or what it leaves out
 
@@ -67,6 +77,7 @@ class Planned:
             "day_left": self.left.day_left,
             "seconds": round(self.duration.total_seconds()),
             "reread": self.again and {"requests": self.again.requests, "nights": self.again.nights},
+            "audit": self.audit and {"compare": self.audit.compare, "at_most": self.audit.at_most},
             "why": self.why,
         }
 
@@ -85,6 +96,7 @@ async def plan(config: Config, request: Request) -> list[Planned]:
                 one = await _planned(opened, stream, folders, request)
                 one = await _with_details(one, opened, stream, getattr(source, "details", ()))
                 one = replace(one, again=await _again(one, opened, stream, folders, allowed))
+                one = replace(one, audit=_history(one, opened, stream))
                 allowed -= one.again.requests if one.again else 0
                 planned.append(one)
     if not planned:
@@ -192,6 +204,16 @@ async def _again(
     if whole is None:
         return Again(0, None)
     return Again(min(whole, tonight), math.ceil(whole / tonight))
+
+
+def _history(one: Planned, opened: OpenSource, stream: Stream) -> History | None:
+    """What the next run may spend on comparing all of history, beside its own window."""
+    config = opened.config
+    if config.audit == 0 or one.since is None or one.since <= (config.start or EPOCH):
+        return None
+    left = Left(one.left.group, one.left.minute_left, one.left.day_left)
+    allowed = allowance(config.audit, left, one.requests or 0)
+    return History(2 if stream.totals else 1, allowed) if allowed >= LEAST else None
 
 
 def duration_of(requests: int, left: BudgetLeft, per_minute: int | None, per_day: int | None) -> timedelta:

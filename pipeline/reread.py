@@ -7,14 +7,15 @@ an ordinary pass, so a stop or a kill loses nothing. A failure ends the looking 
 """
 
 import math
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
 from connectors.budget import Left
-from connectors.source import Window
+from connectors.source import Stream, Window
 from pipeline.destinations.load import Loaded
 from pipeline.job import Job
 from pipeline.passes import read_again
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 
 PAGES = 8  # of a stretch, at most
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 RECENT = timedelta(hours=12)  # what was looked at since then waits: a first sync has just read everything
 BESIDE_PAGES = 2  # requests of a window beside its pages: where two lanes meet, where pages are linked
 
@@ -63,7 +65,9 @@ async def _read(job: Job, receipt: StreamReceipt, before: int, allowed: int) -> 
     if watermark is None or receipt.window is None:
         return
     recent = receipt.window.upper - RECENT  # by the source's clock, as the looks are
-    for part in chosen(await _hours(job, watermark - job.lookback), job.extraction.page_size, allowed):
+    for part in chosen(
+        await _hours(job, watermark - job.lookback, allowed), job.extraction.page_size, allowed
+    ):
         if part.checked_at >= recent:
             return  # and so are all that follow
         spent = job.requests() - before
@@ -97,19 +101,43 @@ def expected(rows: int, page_size: int, requests: int) -> int | None:
 def chosen(hours: Sequence[Checked], page_size: int, requests: int) -> Iterator[Checked]:
     """Stretches of about a page or more, oldest look first, as long as the requests last.
 
-    An hour that is larger than all of them is left out, or nothing behind it would ever be looked at: raise
-    `reread` where one has so many rows.
+    What is larger than all of them is left out (`left_out`), or nothing behind it would ever be looked at.
     """
-    parts = [
-        part
-        for part in stretches(hours, page_size, most_pages(requests))
-        if part.requests(page_size) <= requests
-    ]
+    too_large = left_out(hours, page_size, requests)
+    parts = [part for part in stretches(hours, page_size, most_pages(requests)) if part not in too_large]
     for part in sorted(parts, key=lambda part: (part.checked_at, part.window)):
         requests -= part.requests(page_size)
         if requests < 0:
             return
         yield part
+
+
+def left_out(hours: Sequence[Checked], page_size: int, requests: int) -> list[Checked]:
+    """Stretches that so many requests can never pay for: hours come in minutes where they are dense."""
+    parts = stretches(hours, page_size, most_pages(requests))
+    return [part for part in parts if part.requests(page_size) > requests]
+
+
+def sentence(too_large: Sequence[Checked], page_size: int, requests: int) -> str:
+    """What is never looked at again, and what would help."""
+    rows = sum(part.rows for part in too_large)
+    most = max(part.requests(page_size) for part in too_large)
+    return (
+        f"{rows:,} older rows, the first of {too_large[0].window.lower:%Y-%m-%d %H:%M}, stand too close for"
+        f" `reread: {requests}` and are never looked at again: raise it to {most}"
+    )
+
+
+async def never_again(job: Job, requests: int) -> str | None:
+    """The sentence about rows that `reread` leaves out for ever, where there are any."""
+    if requests == 0 or job.extraction.stream.walk == "list":
+        return None
+    watermark = await job.store.watermark(job.source, job.extraction.stream.name)
+    if watermark is None:
+        return None
+    size = job.extraction.page_size
+    too_large = left_out(await _hours(job, watermark - job.lookback, requests), size, requests)
+    return sentence(too_large, size, requests) if too_large else None
 
 
 def most_pages(requests: int) -> int:
@@ -138,12 +166,32 @@ def stretches(hours: Iterable[Checked], page_size: int, pages: int = PAGES) -> I
         yield held
 
 
-async def _hours(job: Job, before: datetime) -> list[Checked]:
-    """The hours of a stream that the lookback does not cover, in order."""
+async def _hours(job: Job, before: datetime, requests: int) -> list[Checked]:
+    """The hours of a stream that the lookback does not cover, in order; in minutes where an hour is dense."""
     stream = job.extraction.stream
     end = stream.floor(before)
-    found = await job.store.checked(job.source, job.tenant, stream, end)
-    return [
-        Checked(Window(one["hour"], min(one["hour"] + HOUR, end)), one["rows"], one["checked_at"])
-        for one in found
-    ]
+    dense = most_pages(requests) * job.extraction.page_size
+    found = await job.store.checked(job.source, job.tenant, stream, end, dense)
+    return list(whole_units(stream, (checked(one, end) for one in found)))
+
+
+def whole_units(stream: Stream, parts: Iterable[Checked]) -> Iterator[Checked]:
+    """Parts of one unit together: a source that compares dates alone is asked for days."""
+    held: Checked | None = None
+    for part in parts:
+        window = stream.whole(part.window)
+        if held is None or window.lower >= held.window.upper:
+            if held is not None:
+                yield held
+            held = Checked(window, part.rows, part.checked_at)
+        else:
+            both = Window(held.window.lower, max(held.window.upper, window.upper))
+            held = Checked(both, held.rows + part.rows, min(held.checked_at, part.checked_at))
+    if held is not None:
+        yield held
+
+
+def checked(row: Mapping[str, Any], end: datetime) -> Checked:
+    """A row of status/checked.sql."""
+    span = MINUTE if row["is_dense"] else HOUR
+    return Checked(Window(row["begins"], min(row["begins"] + span, end)), row["rows"], row["checked_at"])

@@ -30,6 +30,10 @@ class Part:
     verdict: Verdict
     asked: bool = False  # whether the source was asked, or the figures follow from others
 
+    def missing(self) -> float:
+        """How many rows more are here than at the source."""
+        return (self.loaded.figures["total"] or 0) - (self.source.get("total") or 0)
+
 
 def independent(totals: SourceTotals) -> dict[str, float]:
     """The figures that add up over ranges."""

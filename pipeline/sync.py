@@ -10,7 +10,7 @@ from dataclasses import replace
 import structlog
 
 from connectors.source import EPOCH, Page
-from pipeline import extract, package
+from pipeline import extract, losses, package
 from pipeline.job import Job
 from pipeline.package import Pass
 from pipeline.passes import next_id, read_pass
@@ -27,6 +27,11 @@ async def sync_stream(job: Job) -> StreamReceipt:
     receipt = StreamReceipt(job.source, stream.name, "ok")
     before = job.requests()
     try:
+        receipt = await _restore(job, receipt)
+        for name in package.close_damaged(job.extraction.folder):
+            log.warning(
+                "pass_damaged", source=job.source, stream=stream.name, package=name, next="a new window"
+            )
         for one in package.unfinished(job.extraction.folder):
             receipt = await _finish(job, one, None, receipt)
             if receipt.outcome in ("paused", "failed"):
@@ -39,6 +44,16 @@ async def sync_stream(job: Job) -> StreamReceipt:
     except EvalsyncError as error:
         receipt = _ended(job, receipt, error)
     return replace(receipt, requests=job.requests() - before)
+
+
+async def _restore(job: Job, receipt: StreamReceipt) -> StreamReceipt:
+    """Open again what the warehouse has lost of earlier runs."""
+    loaded = await job.store.loads(job.source, receipt.stream)
+    remark = await asyncio.to_thread(losses.reopen, job.extraction.folder, loaded)
+    if remark is None:
+        return receipt
+    log.warning("loads_lost", source=job.source, stream=receipt.stream, why=remark)
+    return replace(receipt, remarks=(*receipt.remarks, remark))
 
 
 def _ended(job: Job, receipt: StreamReceipt, error: EvalsyncError) -> StreamReceipt:
