@@ -285,7 +285,7 @@ async def open_window(
         newest = answer if answer.complete else await ask(replace(query, size=1, descending=True))
         observed = max(filter(None, map(stream.cursor_of, newest.records)), default=lower)
     closed = stream.floor(observed - stream.settle)
-    window = Window(lower, max(lower, closed if upper is None else min(closed, upper)))
+    window = Window(lower, max(lower, closed if upper is None else min(closed, stream.floor(upper))))
     axis = Axis(stream.unit, descending=False)
     edge, far = axis.ends(window)
     lane = Lane(axis, edge=edge, far=far, start=edge - MARGIN)

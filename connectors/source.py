@@ -191,6 +191,10 @@ class Stream:
     def floor(self, moment: datetime) -> datetime:
         return EPOCH + (moment - EPOCH) // self.unit * self.unit
 
+    def whole(self, window: Window) -> Window:
+        """The window widened to whole units: less cannot be asked for."""
+        return Window(self.floor(window.lower), EPOCH - (EPOCH - window.upper) // self.unit * self.unit)
+
 
 def placeless(record: Record) -> datetime:
     """The cursor of a collection without a place in time: all its rows stand at one moment."""

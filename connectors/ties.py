@@ -6,7 +6,7 @@ DriftError. A unit is split by the stream's `parts` (Voki: the rating) until eac
 still does not fit is paged in both directions, again and again, until as many distinct keys are seen as the source
 counts and a whole pass brings no other: the order of ties may change with every request, and a count alone is
 right by accident where one row goes and another comes. Deletions are claimed only by a whole answer, or by two
-passes in a row that saw the same rows and no others.
+rounds of parts or passes in a row that saw the same rows and no others.
 """
 
 import math
@@ -39,10 +39,14 @@ async def read_unit(stream: Stream, ask: Ask, unit: Window, page_size: int) -> l
     whole = await ask(query)
     answers, sure = [whole], is_whole(whole, page_size)
     if not sure:
-        answers += await _by_parts(stream, ask, query)
+        parts = await _by_parts(stream, ask, query)
+        answers += parts
         if len(_keys(stream, answers)) != whole.total:  # a record of no part, or the unit has moved
             more, sure = await _until_all_seen(stream, ask, query, None)
-            answers += more
+        else:  # a row whose rating changes could be in no part: not twice in a row
+            more = await _by_parts(stream, ask, query)
+            sure = _keys(stream, more) == _keys(stream, answers) == _keys(stream, parts)
+        answers += more
     # A filter that is not as assumed would leave out rows at the unit's ends.
     moments = filter(None, map(stream.cursor_of, whole.records))
     sure = sure and all(unit.holds(moment) for moment in moments)

@@ -77,7 +77,7 @@ async def test_all_rows_of_a_moment(
     pages = await read(place, world, page_size, tie_order=order)
     assert found(pages) == lab.ids(world.rows(UNIT.lower, UNIT.upper))
     assert [page.covers for page in pages] == [None] * (len(pages) - 1) + [UNIT]
-    assert pages[-1].certain == (UNIT if rows <= page_size else None)
+    assert pages[-1].certain == UNIT
     assert all(page.certain is None for page in pages[:-1])
 
 
@@ -100,6 +100,25 @@ async def test_rows_of_no_part_are_found(place: tuple[Simulator, lab.Bench]) -> 
         )
     pages = await read(place, world, 20, tie_order="shuffled")
     assert found(pages) == lab.ids(world.rows(UNIT.lower, UNIT.upper))
+
+
+@pytest.mark.parametrize("turn", range(2, 13))
+async def test_a_row_that_changes_its_part_is_never_called_gone(
+    place: tuple[Simulator, lab.Bench], turn: int
+) -> None:
+    """One row goes to a part that was read, and a new one keeps the count. Kills: the parts' count as a proof."""
+    world = tie(60)
+    rows = world.rows(UNIT.lower, UNIT.upper)
+    victim = next(row["id"] for row in rows if row["rating"] == 5)
+    stays = lab.ids(rows)
+
+    def change(now: int, _: Arrival) -> None:
+        if now == turn:
+            world.edit(victim, rating=1)
+            world.insert(AT, rating=4)
+
+    pages = await read(place, world, 20, Script(before=[change]))
+    assert stays <= found(pages) or pages[-1].certain is None
 
 
 @pytest.mark.parametrize("kind", ["edits", "deletes", "inserts"])
