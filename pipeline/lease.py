@@ -5,10 +5,11 @@ Promises one writer at a time; that the lease is given back whatever happens; th
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -16,7 +17,7 @@ from connectors.clock import Clock
 from pipeline.config import Config
 from pipeline.destinations.store import Store
 from pipeline.folders import Folders
-from pipeline.ledger import Lease, Ledger
+from pipeline.ledger import Claim, Lease, Ledger
 from pipeline.receipt import Receipt
 from schemas.errors import EvalsyncError
 
@@ -40,25 +41,38 @@ class Held:
 
 
 @asynccontextmanager
-async def hold(config: Config, clock: Clock, stop: asyncio.Event) -> AsyncIterator[Held]:
-    """Take the lease of the data folder. Raises WarehouseBusy naming the holder, and ConfigError."""
+async def hold(
+    config: Config,
+    clock: Clock,
+    stop: asyncio.Event,
+    *,
+    covers: Sequence[str] = (),
+    claim: Claim | None = None,
+) -> AsyncIterator[Held]:
+    """Take the lease of the data folder. Raises WarehouseBusy naming the holder, and ConfigError.
+
+    `covers` and `claim`: see `Ledger.acquire`.
+    """
     folders = Folders(config.data_dir)
     folders.make()
     run_id = f"{clock.now():%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
     ledger = Ledger(folders.ledger, clock)
-    lease = ledger.acquire(run_id)
-    held = Held(config, folders, clock, run_id, Store(folders.warehouse, ledger, lease), clock.now(), stop)
+    lease = ledger.acquire(run_id, covers, claim)
+    held = Held(config, folders, clock, run_id, Store(folders, ledger, lease), clock.now(), stop)
     signs = asyncio.create_task(_signs_of_life(held, ledger, lease))
+    outcome, told = "interrupted", dict[str, Any]()
     try:
         yield held
+    except EvalsyncError as error:
+        outcome, told = "failed", {"error": str(error)}
+        raise
     finally:
         signs.cancel()
         await asyncio.gather(signs, return_exceptions=True)
         held.store.close()
-        receipt = held.receipt
-        ledger.release(
-            lease, receipt.outcome if receipt else "interrupted", receipt.as_json() if receipt else {}
-        )
+        if held.receipt is not None:
+            outcome, told = held.receipt.outcome, held.receipt.as_json()
+        ledger.release(lease, outcome, told)
 
 
 async def _signs_of_life(held: Held, ledger: Ledger, lease: Lease) -> None:

@@ -1,8 +1,11 @@
-"""Ctrl-C and SIGTERM: the first ends a run at the edge of a page, the second at once. Nothing is lost by either."""
+"""Ctrl-C and SIGTERM: the first ends a run at the edge of a page, the second at once. Nothing is lost by either.
+
+SIGHUP is for who wants to be told of a changed configuration.
+"""
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -35,3 +38,14 @@ def stop_on_signals() -> Iterator[Signals]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+@contextmanager
+def call_on_hangup(call: Callable[[], object]) -> Iterator[None]:
+    """SIGHUP calls this while the body runs, in the running loop."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, call)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
