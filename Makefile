@@ -3,16 +3,30 @@ SHELL  := /bin/sh
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+CHROMIUM := $(wildcard /usr/bin/chromium)
+PROMTOOL := $(wildcard /usr/bin/promtool)
 
-.PHONY: help sync test check lint format lock clean
+.PHONY: help sync serve test campaign mutants check lint format lock clean
 help:            ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | sort
 
 sync: $(VENV)/.runtime            ## set up, then run one sync with config.yaml
 	$(BIN)/evalsync sync
 
+serve: $(VENV)/.runtime           ## set up, then sync at the times of config.yaml and show the dashboard
+	$(BIN)/evalsync serve
+
 test: $(VENV)/.test               ## set up, then the whole test suite
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(if $(CHROMIUM),,echo "NOT RUN: the tests in a browser, there is no /usr/bin/chromium (apt-get install chromium)")
+	@$(if $(PROMTOOL),,echo "NOT RUN: the tests of the alert rules, there is no /usr/bin/promtool (apt-get install prometheus)")
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
+		-m "not campaign and not root$(if $(CHROMIUM),, and not browser)$(if $(PROMTOOL),, and not promtool)"
+
+campaign: $(VENV)/.test           ## the long tests (hours; power cuts need root), or one part: ONLY=seeds
+	$(BIN)/python tests/campaign.py $(ONLY)
+
+mutants: $(VENV)/.test            ## put each of some 90 mistakes into a copy and see that a test notices; some: ONLY="4a 9b"
+	PYTHONPATH=tests $(BIN)/python -m mutants $(ONLY)
 
 lint: $(VENV)/.test               ## ruff, mypy --strict, import rules
 	$(BIN)/ruff check .

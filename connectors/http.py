@@ -82,6 +82,7 @@ class HttpClient:
         self._headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **(headers or {})}
         self._session: aiohttp.ClientSession | None = None
         self.requests: Counter[str] = Counter()
+        self.answers: Counter[tuple[str, str]] = Counter()  # by group and status class
 
     async def close(self) -> None:
         if self._session is not None:
@@ -145,11 +146,14 @@ class HttpClient:
             self._ceiling.take(Place(self._source, "", group))
         grant = await self._unless_stopped(self._budget.grant(group), group)
         self.requests[group] += 1
+        answer = "none"
         try:
             # A process that was stopped between grant and send may not send late: its slot could be free again.
             time_left = min(self._timeout, grant.until - self._clock.steady())
             status, headers, raw = await self._exchange(group, method, url, credential, body, time_left)
+            answer = f"{status // 100}xx"
         finally:
+            self.answers[group, answer] += 1
             await asyncio.shield(self._budget.release(grant))
         place = Place(self._source, "", group, status)
         value = responses.read(place, status, headers, raw, self._clock.now())

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli_loaded import audit, dead_letters, marts
+from pipeline.cli_loaded import audit, dead_letters, marts, replay
+from pipeline.cli_runs import report, runs
+from pipeline.cli_service import serve
 from pipeline.exits import errors_as_exits, exit_code
 from pipeline.options import as_json_option, carry_out, request_of, what_to_sync, with_config
 
@@ -53,18 +55,24 @@ def main(context: click.Context, config_path: Path) -> None:
 @with_config
 def sync(context: click.Context, config_here: Path | None, as_json: bool, **options: Any) -> None:
     """Bring the warehouse up to date: extract, load, prove, build marts, publish."""
+    from connectors.clock import system_clock
+    from pipeline.notify import failures_told, tell_run
     from pipeline.progress import progress_on
     from pipeline.run import run
     from pipeline.signals import stop_on_signals
     from pipeline.terminal import print_receipt
 
     async def work(config: "Config") -> int:
+        clock = system_clock()
         with stop_on_signals() as signals, progress_on(sys.stderr) as progress:
-            receipt = await run(config, request_of(options), stop=signals.stop, progress=progress)
+            async with failures_told(config, clock):
+                receipt = await run(config, request_of(options), stop=signals.stop, progress=progress)
         if as_json:
             click.echo(json.dumps(receipt.as_json()))
         else:
             print_receipt(receipt, config.data_dir)
+        sys.stdout.flush()
+        await tell_run(config, receipt.as_json(), clock)
         return exit_code(receipt.outcome, signals.number)
 
     carry_out(context, config_here, work)
@@ -95,11 +103,13 @@ def plan(context: click.Context, config_here: Path | None, as_json: bool, **opti
 @with_config
 def status(context: click.Context, config_here: Path | None, as_json: bool) -> None:
     """How things stand: watermarks, runs, proofs, rows, budgets, dead letters, freshness."""
-    from pipeline.status import status as read_status
-    from pipeline.terminal import print_status
+    from connectors.clock import system_clock
+    from pipeline.terminal_status import print_status
+    from pipeline.web.health import health
 
     async def work(config: "Config") -> int:
-        found = await read_status(config)
+        state = await health(config, system_clock().now())
+        found = state.as_json()
         if as_json:
             click.echo(json.dumps(found))
         else:
@@ -111,14 +121,19 @@ def status(context: click.Context, config_here: Path | None, as_json: bool) -> N
 
 @main.command()
 @click.option("--verbose", is_flag=True, help="Also what each stream answers, beside what is assumed.")
+@click.option(
+    "--accept-lost-budget",
+    is_flag=True,
+    help="After a lost budget.sqlite: do not wait a day. You vouch for the requests already sent.",
+)
 @with_config
-def check(context: click.Context, config_here: Path | None, verbose: bool) -> None:
+def check(context: click.Context, config_here: Path | None, verbose: bool, accept_lost_budget: bool) -> None:
     """Is everything in place? Config, folders, disk, credentials (one request per source)."""
     from pipeline.check import check as look
     from pipeline.terminal import print_findings
 
     async def work(config: "Config") -> int:
-        findings = await look(config, verbose=verbose)
+        findings = await look(config, verbose=verbose, accept_lost_budget=accept_lost_budget)
         print_findings(findings)
         return 0 if all(finding.good for finding in findings) else 2
 
@@ -169,5 +184,5 @@ def init(context: click.Context, config_here: Path | None, force: bool) -> None:
         click.echo("next: evalsync check")
 
 
-for command in (audit, marts, dead_letters):
+for command in (audit, marts, replay, dead_letters, serve, runs, report):
     main.add_command(command)

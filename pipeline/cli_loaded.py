@@ -1,4 +1,4 @@
-"""The commands that work on what is loaded: `audit`, `marts`, `dead-letters`. Like cli.py they decide nothing."""
+"""The commands that work on what is loaded: `audit`, `marts`, `replay`, `dead-letters`. They decide nothing either."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ def audit(
     from pipeline.plan import plan_audit
     from pipeline.run import audit as run_audit
     from pipeline.signals import stop_on_signals
-    from pipeline.terminal import print_audit, print_foreseen
+    from pipeline.terminal_loaded import print_audit, print_foreseen
 
     async def work(config: "Config") -> int:
         request = request_of({**options, "full": False, "max_requests": None})
@@ -96,6 +96,28 @@ def marts(
     carry_out(context, config_here, work)
 
 
+@click.command()
+@click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this one; may be repeated.")
+@as_json_option
+@with_config
+def replay(context: click.Context, config_here: Path | None, sources: tuple[str, ...], as_json: bool) -> None:
+    """Rebuild the warehouse, the lake and the marts from the kept packages. Sends no request."""
+    from pipeline.replay import replay as rebuild
+    from pipeline.signals import stop_on_signals
+    from pipeline.terminal_loaded import print_replayed
+
+    async def work(config: "Config") -> int:
+        with stop_on_signals() as signals:
+            replayed = await rebuild(config, sources, stop=signals.stop)
+        if as_json:
+            click.echo(json.dumps(replayed.as_json()))
+        else:
+            print_replayed(replayed, config.data_dir)
+        return exit_code(replayed.outcome, signals.number)
+
+    carry_out(context, config_here, work)
+
+
 @click.group("dead-letters", invoke_without_command=True)
 @click.option("--source", "source", metavar="NAME", help="Only this source.")
 @as_json_option
@@ -106,7 +128,7 @@ def dead_letters(context: click.Context, config_here: Path | None, source: str |
         context.obj = config_here or context.obj
         return
     from pipeline.letters import letters
-    from pipeline.terminal import print_letters
+    from pipeline.terminal_loaded import print_letters
 
     async def work(config: "Config") -> int:
         found = await letters(config, source)

@@ -15,11 +15,15 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 
 from pipeline.config_fields import (
     Cron,
+    Distinct,
     Duration,
     Filled,
     Host,
     LocalPath,
+    NoticeUrl,
     OptionalToken,
+    Secret,
+    Step,
     Whole,
     Zone,
     is_loopback,
@@ -36,6 +40,7 @@ PSEUDONYM_VARIABLE = "EVALSYNC_PSEUDONYM_KEY"
 _LARGEST_FILE = 256 * 1024
 
 PERSONAL = ("customer_name", "customer_email", "customer_phone", "comment")
+Notice = Literal["failed", "unproven", "stale"]
 Treatment = Literal["keep", "pseudonym", "drop"]
 
 
@@ -47,9 +52,18 @@ class Reporting(Section):
 
 
 class Schedule(Section):
-    cron: Cron
+    """When to sync: by the calendar of a time zone (`cron`), or in steady steps since 1970 (`every`)."""
+
+    cron: Cron | None = None
+    every: Step | None = None
     timezone: Zone = "UTC"
     sources: Annotated[tuple[str, ...], Filled] | None = None  # None: all
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        if (self.cron is None) == (self.every is None):
+            raise ValueError('needs one of the two: `cron: "15 2 * * *"`, or `every: 6h`')
+        return self
 
 
 class Packages(Section):
@@ -93,6 +107,7 @@ class Serve(Section):
     host: Host = "127.0.0.1"
     port: Whole = Field(8080, ge=0, le=65535)
     token: OptionalToken = None
+    stale_after: Duration | None = None  # None: by the schedule
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
@@ -102,6 +117,14 @@ class Serve(Section):
                 " write `host: 127.0.0.1`"
             )
         return self
+
+
+class Notify(Section):
+    """Where a signed notice goes, and of what."""
+
+    url: NoticeUrl
+    on: Annotated[tuple[Notice, ...], Filled, Distinct] = ("failed", "unproven", "stale")
+    secret: Secret
 
 
 class Config(Section):
@@ -118,6 +141,7 @@ class Config(Section):
     privacy: Privacy = Privacy()
     quarantine: Quarantine = Quarantine()
     serve: Serve = Serve()
+    notify: Notify | None = None
 
 
 def load(path: Path, env: Mapping[str, str], *, now: datetime | None = None) -> Config:

@@ -36,6 +36,13 @@ def duration(value: object) -> timedelta:
     return length
 
 
+def step(value: object) -> timedelta:
+    length = at_most(duration(value), timedelta(days=366), "366d")
+    if not length:
+        raise ValueError("is no time at all: write for example `6h`")
+    return length
+
+
 def instant(value: object) -> datetime:
     """A date is midnight UTC; a time without its zone could mean two hours of work, so it is refused."""
     if not isinstance(value, str) or not (found := _INSTANT.fullmatch(value)):
@@ -69,6 +76,23 @@ def origin(value: str) -> str:
         raise ValueError("would send the credentials unencrypted: write `https://`")
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
+
+
+def notice_url(value: SecretStr) -> SecretStr:
+    """Where notices go. Its path may be a key, so all of it is a secret; it must not travel in the clear."""
+    text = value.get_secret_value()
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("is not a URL: write for example `https://example.com/hooks/evalsync`") from None
+    if parts.scheme not in {"https", "http"} or not _is_host(host) or port == 0 or not text.isascii():
+        raise ValueError("is not a URL: write for example `https://example.com/hooks/evalsync`")
+    if parts.username is not None or parts.password is not None or parts.fragment or "\\" in text:
+        raise ValueError("holds a user name or a fragment: notices are signed, write the bare address")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("would send the notice unencrypted: write `https://`")
+    return value
 
 
 def host(value: str) -> str:
@@ -216,6 +240,7 @@ def _zones() -> frozenset[str]:
 Filled = AfterValidator(some)
 Distinct = AfterValidator(distinct)
 Duration = Annotated[timedelta, BeforeValidator(duration)]
+Step = Annotated[timedelta, BeforeValidator(step)]
 Instant = Annotated[datetime, BeforeValidator(instant)]
 Origin = Annotated[str, AfterValidator(origin)]
 Host = Annotated[str, AfterValidator(host)]
@@ -228,5 +253,6 @@ Secret = Annotated[SecretStr, AfterValidator(_secret)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 KeyId = Annotated[SecretStr, AfterValidator(_key_id)]
 OptionalToken = Annotated[Token | None, BeforeValidator(_empty_is_none)]
+NoticeUrl = Annotated[Secret, AfterValidator(notice_url)]
 Name = Annotated[str, AfterValidator(name)]
 Tenant = Annotated[str, AfterValidator(tenant)]

@@ -16,7 +16,7 @@ from pipeline.config_text import Document, Problem, Spot, at, line_of
 from schemas.errors import ConfigError
 
 _MOST = 25  # problems shown at once
-_SECRET_KEYS = frozenset({"auth", "token", "base_url", "pseudonym_key"})
+_SECRET_KEYS = frozenset({"auth", "token", "base_url", "pseudonym_key", "notify"})
 _AUTH_KEYS = frozenset({"token", "email", "password", "access_key_id", "secret_key", "mode"})
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 _NUMBER = "must be a whole number: write digits only"
@@ -42,7 +42,6 @@ _MISSING: Mapping[str, str] = {
     "system": "write `system: voki` or `system: evaluagent`",
     "access_key_id": "write `access_key_id: ${EVALUAGENT_KEY_ID}`",
     "secret_key": "write `secret_key: ${EVALUAGENT_SECRET}`",
-    "cron": 'write five fields, for example `cron: "15 2 * * *"`',
 }
 
 

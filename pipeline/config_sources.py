@@ -26,6 +26,7 @@ from pipeline.config_fields import (
     at_most,
 )
 
+LEAST_AUDIT = 4  # requests: the totals and the list's count, before and after
 _PUBLISHED = {"per_minute": 100, "per_day": 10_000}
 
 VokiStream = Literal["evaluations", "calls", "departments", "users"]
@@ -112,10 +113,20 @@ class AnySource(Section):
     tenant: Tenant = ""  # never empty once valid
     lookback: Duration = timedelta(days=2)
     reread: Whole = Field(0, ge=0, le=10_000)  # requests a run may spend on looking at older rows again
+    audit: Whole = Field(100, ge=0, le=10_000)  # requests a run may spend on proving each stream's history
     start: Instant | None = None  # None: everything
     retention: Duration | None = None  # the source purges older rows; they are never called deleted
     budget: Budget = Budget()
     simulator: Simulator | None = None
+
+    @field_validator("audit")
+    @classmethod
+    def _enough_to_compare(cls, value: int) -> int:
+        if 0 < value < LEAST_AUDIT:
+            raise ValueError(
+                f"is too few: an audit needs {LEAST_AUDIT} requests at least, or write `0` for none"
+            )
+        return value
 
     @field_validator("lookback", "retention")
     @classmethod

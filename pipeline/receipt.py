@@ -10,6 +10,36 @@ from pipeline.destinations.load import Loaded
 from pipeline.reconcile import Proof
 
 Outcome = Literal["ok", "paused", "failed", "unproven"]
+CANNOT_SEE = (
+    "what such figures cannot see: two changes that cancel in every one of them (a rating 4 that became 5, and a 5"
+    " that became 4, in one range), or a field that none counts (a comment's wording)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryReceipt:
+    """What a run found when it compared a stream's whole history with its source, and what it mended."""
+
+    state: Literal["proven", "unproven", "not_comparable", "paused", "failed"]
+    requests: int
+    window: Window | None = None
+    proof: Proof | None = None
+    loaded: Loaded = Loaded()
+    reason: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "state": self.state,
+            "requests": self.requests,
+            "window": self.window and {"from": iso(self.window.lower), "to": iso(self.window.upper)},
+            "source_total": self.proof and self.proof.source_total,
+            "loaded_total": self.proof and self.proof.loaded_total,
+            "inserted": self.loaded.inserted,
+            "updated": self.loaded.updated,
+            "deleted": self.loaded.deleted,
+            "reason": self.reason,
+            "cannot_see": CANNOT_SEE,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +55,8 @@ class StreamReceipt:
     watermark: datetime | None = None
     error: str | None = None
     resume_at: datetime | None = None
+    audit: HistoryReceipt | None = None  # None: history was not due, or this run's own window was all of it
+    remarks: tuple[str, ...] = ()  # what was found damaged, and what was done about it
 
     def as_json(self) -> dict[str, Any]:
         names = ("fetched", "inserted", "updated", "unchanged", "deleted", "dead_letters", "duplicates")
@@ -46,6 +78,8 @@ class StreamReceipt:
             "watermark": iso(self.watermark),
             "error": self.error,
             "resume_at": iso(self.resume_at),
+            "audit": self.audit and self.audit.as_json(),
+            "remarks": list(self.remarks),
         }
 
 
@@ -55,6 +89,7 @@ class BudgetLeft:
     group: str
     minute_left: int | None
     day_left: int | None
+    resume_at: datetime | None = None  # nothing before: it is not known what was spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +105,9 @@ class Receipt:
     warnings: Sequence[str] = field(default_factory=tuple)
     stopped: bool = False  # by a signal, at a page's edge
     requests: Mapping[str, int] = field(default_factory=dict)  # by source, those for credentials too
+    answers: Mapping[str, Mapping[tuple[str, str], int]] = field(
+        default_factory=dict
+    )  # by group and status class
 
     def as_json(self) -> dict[str, Any]:
         by_source: dict[str, list[dict[str, Any]]] = {}
@@ -82,7 +120,15 @@ class Receipt:
             "finished_at": iso(self.finished_at),
             "snapshot": self.snapshot,
             "sources": [
-                {"source": name, "requests": self.requests.get(name, 0), "streams": streams}
+                {
+                    "source": name,
+                    "requests": self.requests.get(name, 0),
+                    "answers": [
+                        {"group": group, "status": status, "requests": count}
+                        for (group, status), count in sorted(self.answers.get(name, {}).items())
+                    ],
+                    "streams": streams,
+                }
                 for name, streams in by_source.items()
             ],
             "budgets": [
@@ -91,6 +137,7 @@ class Receipt:
                     "group": one.group,
                     "minute_left": one.minute_left,
                     "day_left": one.day_left,
+                    "resume_at": iso(one.resume_at),
                 }
                 for one in self.budgets
             ],

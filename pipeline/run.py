@@ -3,6 +3,7 @@
     lease.hold              who may write, and where
     sources.open_source     account, budget and client of each source
     sync.sync_stream        pages -> packages -> load -> proof, streams side by side
+    history.look_back       old rows looked at again, history proven, with what the budget has left
     marts.build             sql/marts, in one transaction
     lake.publish            snapshots/<run>/ and `current`
 
@@ -26,12 +27,13 @@ from pipeline.audit import Audited, audit_stream
 from pipeline.config import Config
 from pipeline.extract import Extraction
 from pipeline.files import private_folder
+from pipeline.history import look_back
 from pipeline.job import Asked, Job, Progress
 from pipeline.lease import Held, hold
+from pipeline.ledger import Claim
 from pipeline.present import apply_settings, present
 from pipeline.privacy import Privacy
 from pipeline.receipt import BudgetLeft, Receipt, StreamReceipt, outcome_of
-from pipeline.reread import look_again
 from pipeline.sources import OpenSource, open_source, selected
 from pipeline.sync import sync_stream
 from schemas.errors import ConfigError, EvalsyncError
@@ -49,6 +51,13 @@ class Request:
     streams: tuple[str, ...] = ()
     asked: Asked = Asked()
     max_requests: int | None = None
+    claim: Claim | None = None  # asked with the lease in hand: is this run still wanted?
+
+    def covers(self, config: Config) -> tuple[str, ...]:
+        """The sources that this run reads as a night does."""
+        if self.streams or self.asked.until or self.max_requests is not None:
+            return ()
+        return tuple(source.name for source in selected(config, self.sources))
 
 
 class Unwatched:
@@ -73,10 +82,11 @@ async def run(
     `stop` ends it at the edge of a page. Nothing is lost by cancelling it either. `connectors` is the registry, or
     one with more in it.
     """
-    async with _open(config, request, clock, stop, connectors) as (held, opened):
+    covers = request.covers(config)
+    async with _open(config, request, clock, stop, connectors, covers) as (held, opened):
         jobs = _jobs(held, request, opened, progress or Unwatched())
         await apply_settings(held.store, config)
-        streams = await _look_again(opened, jobs, await _sync(opened, jobs, progress or Unwatched()))
+        streams = await look_back(opened, jobs, await _sync(opened, jobs, progress or Unwatched()))
         held.receipt = await _end(held, opened, streams)
         return held.receipt
 
@@ -117,10 +127,14 @@ async def _open(
     clock: Clock | None,
     stop: asyncio.Event | None,
     connectors: Mapping[str, Connector],
+    covers: Sequence[str] = (),
 ) -> AsyncIterator[tuple[Held, list[OpenSource]]]:
     clock = clock or system_clock()
     chosen = selected(config, request.sources)
-    async with hold(config, clock, stop or asyncio.Event()) as held, AsyncExitStack() as stack:
+    async with (
+        hold(config, clock, stop or asyncio.Event(), covers=covers, claim=request.claim) as held,
+        AsyncExitStack() as stack,
+    ):
         ceiling = None if request.max_requests is None else Ceiling(request.max_requests)
         yield (
             held,
@@ -165,14 +179,16 @@ async def _end(held: Held, opened: Sequence[OpenSource], streams: Sequence[Strea
         finished_at=held.clock.now(),
         snapshot=None,
         streams=streams,
-        budgets=[left for source in opened for left in await budget_left(source)],
+        budgets=await _budgets(opened),
         stopped=held.stop.is_set(),
         requests={source.account.name: source.client.requests.total() for source in opened},
+        answers={source.account.name: dict(source.client.answers) for source in opened},
     )
     try:
         await held.store.record_run(held.run_id, receipt.outcome, held.began, held.clock.now(), streams)
         snapshot, warnings = await present(held)
-        receipt = replace(receipt, snapshot=str(snapshot), warnings=warnings)
+        remarks = [f"{one.source}/{one.stream}: {remark}" for one in streams for remark in one.remarks]
+        receipt = replace(receipt, snapshot=str(snapshot), warnings=[*remarks, *warnings])
         await asyncio.to_thread(
             package.prune, held.folders.packages, held.config.packages.keep, held.clock.now()
         )
@@ -182,29 +198,21 @@ async def _end(held: Held, opened: Sequence[OpenSource], streams: Sequence[Strea
     return replace(receipt, finished_at=held.clock.now())
 
 
-async def _look_again(
-    opened: Sequence[OpenSource], jobs: Sequence[Job], receipts: Sequence[StreamReceipt]
-) -> list[StreamReceipt]:
-    """What each source's `reread` allows, spent stream after stream, the sources side by side."""
-
-    async def of(source: OpenSource) -> list[StreamReceipt]:
-        found, allowed = [], source.config.reread
-        for job, receipt in zip(jobs, receipts, strict=True):
-            if job.source != source.account.name:
-                continue
-            group = job.extraction.stream.group
-            left = next((one for one in await source.budget.left() if one.group == group), None)
-            found.append(await look_again(job, receipt, allowed, left))
-            allowed -= found[-1].reread
-        return found
-
-    return [one for many in await asyncio.gather(*map(of, opened)) for one in many]
-
-
 async def _watch_budgets(opened: Sequence[OpenSource], progress: Progress) -> None:
     while True:
-        progress.budget([left for source in opened for left in await budget_left(source)])
+        progress.budget(await _budgets(opened))
         await asyncio.sleep(WATCH_EVERY)
+
+
+async def _budgets(opened: Sequence[OpenSource]) -> list[BudgetLeft]:
+    """Of every source whose ledger of requests can be read."""
+    found = []
+    for source in opened:
+        try:
+            found += await budget_left(source)
+        except EvalsyncError as error:
+            log.warning("budget_unknown", source=source.account.name, why=str(error))
+    return found
 
 
 def privacy_of(config: Config) -> Privacy:
@@ -214,7 +222,7 @@ def privacy_of(config: Config) -> Privacy:
 
 async def budget_left(source: OpenSource) -> list[BudgetLeft]:
     return [
-        BudgetLeft(source.account.name, left.group, left.minute_left, left.day_left)
+        BudgetLeft(source.account.name, left.group, left.minute_left, left.day_left, left.resume_at)
         for left in await source.budget.left()
     ]
 

@@ -34,6 +34,7 @@ class Order:
     """One run. With a clock of its own it goes through `pipeline.run`, else through the command line."""
 
     config: Path
+    words: tuple[str, ...] = ("sync", "--json")
     step: Step | None = None
     number: int = signal.SIGKILL  # what it sends itself on that step
     after: float | None = None  # seconds from its birth until it is killed

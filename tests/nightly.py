@@ -60,6 +60,7 @@ class Account:
             "auth": {"token": TOKEN},
             "streams": ["evaluations"],
             "budget": LIFTED,
+            "audit": 0,
         }
         everything = {"version": 1, "data_dir": str(self.data), "sources": [account | dict(source or {})]}
         path = self.folder / "config.yaml"

@@ -124,7 +124,7 @@ def _run(order: dict[str, Any]) -> int:
     ahead, pace = order["ahead"], order["pace"]
     if not ahead and pace == 1.0:
         try:
-            cli.main(["--config", order["config"], "sync", "--json"], prog_name="evalsync")
+            cli.main(["--config", order["config"], *order["words"]], prog_name="evalsync")
         except SystemExit as end:
             return int(end.code or 0)
         return 0
@@ -217,6 +217,7 @@ def _warm() -> None:
             with suppress(ImportError):
                 importlib.import_module(module)
     marts.order(marts.load_marts(SQL / "marts"))
+    importlib.import_module("pipeline.service")  # `serve` is forked, too
 
 
 if __name__ == "__main__":

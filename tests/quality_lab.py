@@ -59,6 +59,7 @@ def account(base_url: str, name: str = "acme", *, key: Key = KEY, mode: str = "b
         "integrations": list(INTEGRATIONS),
         "budget": FREE,
         "reread": 0,
+        "audit": 0,
         **keys,
     }
 
@@ -72,7 +73,7 @@ def voki_account(base_url: str, name: str = "demo", **keys: Any) -> Row:
         "tenant": "demo",
         "auth": {"token": lab.TOKEN},
     }
-    return {**first, "streams": ["evaluations"], "budget": FREE, **keys}
+    return {**first, "streams": ["evaluations"], "budget": FREE, "audit": 0, **keys}
 
 
 def config(folder: Path, *sources: Row, **sections: Any) -> Config:

@@ -79,6 +79,11 @@ class Home:
         ]
 
 
+def asked(at: Home) -> list[tuple[tuple[str, str], ...]]:
+    """Its list requests for pages, without the number of their arrival."""
+    return [tuple(sorted(arrival.query.items())) for arrival in at.lists()]
+
+
 def month(seed: int, share: int) -> World:
     """About so many rows, all of the last weeks: few files to publish."""
     year = generate(seed, 12 * share)
@@ -100,6 +105,7 @@ def home(folder: Path, simulator: Simulator, n: int, **more: Any) -> Home:
     keys = {
         "page_size": 40,
         "budget": FREE,
+        "audit": 0,
         **more,
         "base_url": simulator.base_url,
         "auth": f"{{token: {token}}}",

@@ -31,3 +31,19 @@ def test_an_audit_and_the_marts_of_an_earlier_moment(folder: Path) -> None:
     assert "nothing is loaded" in earlier.stdout
     assert (folder / "data" / "current").resolve() == current
     assert evalsync(folder, "marts", "--as-of", "2020-01-01", "--mart", "satisfaction_rate").returncode == 2
+
+
+def test_a_replay_and_one_that_is_refused(folder: Path) -> None:
+    """Kills: a refusal that is exit code 0, or that leaves no warehouse."""
+    assert evalsync(folder, "sync", "--json").returncode == 0
+    (folder / "data" / "state" / "warehouse.duckdb").write_bytes(b"damaged")
+    shown = evalsync(folder, "replay")
+    assert shown.returncode == 0, shown.stderr
+    for said in ("demo/evaluations", "300", "without a request", "kept as", "data/current/warehouse.duckdb"):
+        assert said in shown.stdout
+    for note in (folder / "data" / "state" / "packages").glob("*/*/loads/*.load"):
+        note.unlink()
+    refused = evalsync(folder, "replay", "--source", "demo", "--json")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "demo/evaluations was loaded by an older evalsync" in refused.stderr
+    assert document(evalsync(folder, "status", "--json"))["streams"][0]["rows_present"] == 300

@@ -119,8 +119,8 @@ async def live(one: Story, simulator: Simulator, folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_stays_is_there_once_or_the_run_is_unproven(kind: str, tmp_path: Path) -> None:
-    """Ten seeds of each kind, three syncs of each."""
-    todo, outcomes = iter(range(10)), Counter[str]()
+    """Six seeds of each kind, three syncs of each."""
+    todo, outcomes = iter(range(6)), Counter[str]()
 
     async def work() -> None:
         async with serve(World(until=lab.NOW), tokens=lab.TOKENS) as simulator:

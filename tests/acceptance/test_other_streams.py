@@ -95,6 +95,19 @@ def change(tables: dict[str, Table]) -> None:
     tables["voki_users"].insert(NOW, name="Nova Pessoa")
 
 
+async def test_retention_leaves_lists_alone(tmp_path: Path) -> None:
+    """Kills: a list that is never compared, and of which nothing is deleted, because its rows have no place in time."""
+    world, calendar = generate(4, 20), lab.Calendar()
+    async with serve(world, tokens=lab.TOKENS, now=calendar) as simulator:
+        account = quality.voki_account(simulator.base_url, streams=["users"], retention="20d")
+        to = quality.config(tmp_path, account)
+        for _ in range(2):
+            [receipt] = await quality.sync_only(to)
+            assert (receipt.outcome, receipt.proof and receipt.proof.state) == ("ok", "proven")
+            assert quality.loaded(to, "voki_users", source="demo") == truth(world.users, "voki_users")
+            world.users.delete(min(world.users.ids()))
+
+
 async def test_a_role_that_is_too_low_fails_its_streams_only(tmp_path: Path) -> None:
     """DOC: attendants read calls and evaluations, supervisors departments too, managers users."""
     world = generate(4, 30)

@@ -1,4 +1,4 @@
-"""Readers beside 50 publishes: real processes, and each state that they see is one that was published.
+"""Readers beside 30 publishes: real processes, and each state that they see is one that was published.
 
 This file is also the readers: `python test_readers.py loop|hold DATA STOP`. A loop opens the published file, asks
 several tables that must agree, closes it, then does the same with Parquet, having resolved `current` once. A holder
@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-PUBLISHES = 50
+PUBLISHES = 30
 PAUSE = 0.25  # seconds between two looks of a reader
 FIGURES = (  # each has to say the same of one state
     "SELECT count(*) FROM core.evaluations WHERE _deleted_at IS NULL",
@@ -151,7 +151,7 @@ def next_night(demo: Account, number: int) -> None:
         demo.world.edit(str(near[-1]["id"]), rating=1 + number % 4)
 
 
-def test_two_bi_loops_and_a_holder_beside_fifty_publishes(tmp_path: Path) -> None:
+def test_two_bi_loops_and_a_holder_beside_thirty_publishes(tmp_path: Path) -> None:
     with account(few_days(), tmp_path) as demo:
         published = {demo.sync().run_id: state(demo)}
         with readers(demo, "loop", "loop", "hold") as started:

@@ -5,48 +5,18 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from crash import ROOT, Nursery, Order
-from remains import Home, assert_whole, home, month, reading, rows_of, source, table
+from moments import Alarm, Hang
+from remains import Home, asked, assert_whole, home, month, reading, rows_of, source, table
 
-from connectors.simulator.log import Arrival
 from connectors.simulator.script import Script, jitter
 
 PAGES = 12
-
-
-@dataclass(slots=True)
-class Alarm:
-    """Rings when the source was asked for a list so many times."""
-
-    at: int
-    rang: threading.Event = field(default_factory=threading.Event)
-
-    def __call__(self, turn: int, _arrival: Arrival) -> None:
-        if turn == self.at:
-            self.rang.set()
-
-
-@dataclass(slots=True)
-class Hang:
-    """A source that does not answer any more from some request on."""
-
-    at: int
-    rang: threading.Event = field(default_factory=threading.Event)
-    turns: int = 0
-
-    def __call__(self) -> float:
-        self.turns += 1
-        if self.turns < self.at:
-            return 0.01
-        self.rang.set()
-        return 300.0
 
 
 @contextmanager
@@ -65,11 +35,6 @@ def end_of(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     """Its exit code and output. It would run for minutes: the limit tells stopping from going on."""
     out, err = process.communicate(timeout=30)
     return process.returncode, out, err
-
-
-def asked(at: Home) -> list[tuple[tuple[str, str], ...]]:
-    """Its list requests for pages, without the number of their arrival."""
-    return [tuple(sorted(arrival.query.items())) for arrival in at.lists()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

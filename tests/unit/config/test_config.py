@@ -79,7 +79,8 @@ def test_the_defaults_are_the_published_ones() -> None:
     assert (source.tenant, source.page_size, source.lookback) == ("demo", 100, timedelta(days=2))
     assert (source.budget.per_minute, source.budget.per_day) == (100, 10_000)
     assert source.streams == ("evaluations", "calls", "departments", "users")
-    assert (source.start, source.retention, source.reread, config.agents) == (None, None, 0, None)
+    assert (source.start, source.retention, source.reread, source.audit) == (None, None, 0, 100)
+    assert config.agents is None
     assert (config.snapshots.keep, config.packages.keep) == (3, timedelta(days=30))
     assert (config.quarantine.max_share, config.serve.port) == (0.05, 8080)
     assert config.data_dir == Path("/srv/evalsync/data")

@@ -138,6 +138,7 @@ WRONG: list[tuple[str, str, int, tuple[str, ...]]] = [
     ("[zendesk, voki]", "['']", 9, ("is empty", "one line")),
     ("details: [quality_evaluations]", "details: [agents]", 10, ("`agents` must be one of `quality_evaluations`",)),
     ("reread: 50", "reread: -1", 12, ("reread: `-1` is too small", "0 or more")),
+    ("reread: 50", "audit: 3", 12, ("audit: `3` is too few", "4 requests at least")),
     ("reread: 50", "re_read: 50", 12, ("unknown key `re_read`", "did you mean `reread`?")),
     ("retention: 365d", "retention: a year", 14, ("retention: `a year` is not a duration",)),
     ("per_day: 9000", "per_day: 20000", 15, ("above 100 per minute or 10000 per day", "`force: true`")),
