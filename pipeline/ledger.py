@@ -21,7 +21,7 @@ from pipeline.files import PRIVATE_FILE
 from schemas.errors import ConfigError, LoadError, WarehouseBusy
 
 TTL = 120.0  # seconds without a sign of life
-PAST = 100  # runs that are looked at to see what is due
+PAST = 30  # runs of the same sources that are looked at to see what is due
 TABLES = """
 CREATE TABLE IF NOT EXISTS lease (
     one INTEGER PRIMARY KEY CHECK (one = 1), token INTEGER NOT NULL, run_id TEXT, pid INTEGER, born TEXT,
@@ -110,7 +110,7 @@ class Ledger:
             return Lease(run_id, token + 1)
 
     def past(self) -> list[Past]:
-        """The newest runs that read whole sources, newest first."""
+        """The newest runs that read whole sources, newest first, of each choice of sources as many."""
         with self._open() as db:
             return _past(db, self._under_way(db))
 
@@ -227,8 +227,10 @@ class Ledger:
 def _past(db: sqlite3.Connection, under_way: str | None) -> list[Past]:
     """A run without an end that is not under way was killed."""
     found = db.execute(
-        "SELECT run_id, started_at, finished_at, outcome, sources, receipt FROM runs JOIN covers USING (run_id)"
-        " WHERE sources <> '[]' ORDER BY started_at DESC LIMIT ?",
+        "SELECT run_id, started_at, finished_at, outcome, sources, receipt FROM ("
+        "  SELECT *, row_number() OVER (PARTITION BY sources ORDER BY started_at DESC) AS nth"
+        "  FROM runs JOIN covers USING (run_id) WHERE sources <> '[]'"
+        ") WHERE nth <= ? ORDER BY started_at DESC",
         [PAST],
     ).fetchall()
     return [

@@ -23,6 +23,9 @@ FEW, SEEDS, BLOCK = 6, 10_000, 100  # of the suite; of the campaign, so many in 
 FOUND = (20,)  # a deletion among more rows of one second than a page holds was never seen
 MEMORY = Path("/dev/shm")
 
+# A life that is killed leaves its session open, as a process does.
+pytestmark = pytest.mark.filterwarnings("ignore:Unclosed:ResourceWarning")
+
 Record = Callable[[str, object], None]
 
 

@@ -223,6 +223,18 @@ def test_runs_are_kept_with_their_receipts_newest_first(tmp_path: Path) -> None:
     assert sorted(found) == [("run-2", "ok", {"number": 2}), ("run-3", None, None)]
 
 
+def test_a_monthly_run_is_remembered_beside_an_hourly_one(tmp_path: Path) -> None:
+    """Kills: the newest runs of all sources together, among which a rare one is soon forgotten and so run again."""
+    time = Time()
+    ledger = time.ledger(tmp_path)
+    ledger.release(ledger.acquire("monthly", ["rare"]), "ok", {})
+    for number in range(24 * 5):
+        time.wall += 3600
+        ledger.release(ledger.acquire(f"hourly-{number}", ["often"]), "ok", {})
+    assert [run.run_id for run in ledger.past()][-1] == "monthly"
+    assert ledger.past()[0].run_id == f"hourly-{24 * 5 - 1}"
+
+
 def test_the_file_is_private_and_a_broken_one_is_named(tmp_path: Path) -> None:
     Time().ledger(tmp_path)
     path = tmp_path / "ledger.sqlite"
