@@ -8,17 +8,17 @@ from typing import Any
 from connectors.clock import system_clock
 from connectors.source import EPOCH, Account, Stream
 from pipeline.config import Config
-from pipeline.destinations.load import Package
 from pipeline.destinations.warehouse import connect, rows
 from pipeline.folders import Folders
 from pipeline.lease import Held, hold
-from pipeline.normalize import normalize, normalize_children
+from pipeline.notes import Note
+from pipeline.passes import packed
 from pipeline.present import apply_settings, present
 from pipeline.receipt import iso
 from pipeline.run import privacy_of
 from pipeline.sources import account_of, streams_of
 from pipeline.statements import statement
-from pipeline.validate import judge, newest
+from pipeline.validate import judge
 
 
 async def letters(config: Config, source: str | None) -> list[dict[str, Any]]:
@@ -60,25 +60,19 @@ async def _try_again(held: Held, account: Account, stream: Stream) -> tuple[int,
         judge(stream, number, one["last_seen_at"], [json.loads(one["raw"])], privacy_of(held.config))
         for number, one in enumerate(found, 1)
     ]
-    validated = newest(pages)
-    if validated.valid:
-        package = Package(
-            source=account.name,
-            tenant=account.tenant,
-            stream=stream.name,
-            contract=stream.contract,
-            pass_id=f"{held.run_id}-letters",
-            run_id=held.run_id,
-            first_page=1,
-            last_page=1,
-            fetched=validated.fetched,
-            duplicates=validated.duplicates,
-            table=normalize(stream.contract, validated.valid, privacy_of(held.config)),
-            child=normalize_children(stream.contract, validated.valid, privacy_of(held.config)),
-            dead=validated.dead,
-            tiles=(),
-            oldest=EPOCH,
-            watermark=None,
-        )
-        await held.store.load(package, held.clock.now())
-    return len(validated.valid), len(validated.dead)
+    note = Note(
+        tenant=account.tenant,
+        run_id=held.run_id,
+        pass_id=f"{held.run_id}-letters",
+        first_page=1,
+        last_page=1,
+        pages=0,
+        begin=EPOCH,
+        oldest=EPOCH,
+        watermark=None,
+        loaded_at=held.clock.now(),
+    )
+    made = packed(account.name, stream, privacy_of(held.config), note, pages)
+    if made.table.num_rows:
+        await held.store.load(made, note)
+    return made.table.num_rows, len(made.dead)

@@ -5,6 +5,7 @@ set aside and its part is read anew. The watermark moves only with the load of a
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -147,14 +148,31 @@ async def _load(job: Job, one: Pass, batch: Batch, watermark: datetime | None) -
         loaded_at=job.clock.now(),
     )
     made = await asyncio.to_thread(pack, job.source, stream, job.extraction.privacy, note, batch)
-    loaded = await job.store.load(made, note.loaded_at)
+    loaded = await job.store.load(made, note)
     log.info("package_loaded", source=job.source, stream=stream.name, rows=made.fetched, pages=len(batch))
     return loaded
 
 
 def pack(source: str, stream: Stream, privacy: Privacy, note: Note, batch: Batch) -> Package:
     """The package that some pages make: the same when they are loaded and when that is done again."""
-    validated = newest([judged for _, judged in batch])
+    tiles = [
+        Tile(page.certain.lower, page.certain.upper, page.observed_at)
+        for page, _ in batch
+        if page.certain is not None
+    ]
+    return packed(source, stream, privacy, note, [judged for _, judged in batch], tiles)
+
+
+def packed(
+    source: str,
+    stream: Stream,
+    privacy: Privacy,
+    note: Note,
+    judged: Sequence[Judged],
+    tiles: Sequence[Tile] = (),
+) -> Package:
+    """The package that judged records make; `tiles` are the ranges that they prove."""
+    validated = newest(judged)
     return Package(
         source=source,
         tenant=note.tenant,
@@ -169,13 +187,7 @@ def pack(source: str, stream: Stream, privacy: Privacy, note: Note, batch: Batch
         table=normalize(stream.contract, validated.valid, privacy),
         child=normalize_children(stream.contract, validated.valid, privacy),
         dead=validated.dead,
-        tiles=[
-            Tile(page.certain.lower, page.certain.upper, page.observed_at)
-            for page, _ in batch
-            if page.certain is not None
-        ],
+        tiles=tiles,
         oldest=note.oldest,
         watermark=note.watermark,
-        pages=note.pages,
-        begin=note.begin,
     )

@@ -14,7 +14,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from connectors.source import EPOCH
 from pipeline.destinations import tables
 from pipeline.destinations.warehouse import Fence, transaction
 from pipeline.statements import statement
@@ -56,8 +55,6 @@ class Package:
     tiles: Sequence[Tile]
     oldest: datetime  # rows before it are left to the source's retention
     watermark: datetime | None  # moves there with this load
-    pages: int = 0  # 0: a watermark alone, or letters that were tried again
-    begin: datetime = EPOCH  # of the pass's window
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,23 +77,13 @@ class Store:
         [(count,)] = await self.use(lambda db: db.execute(statement("load/loads"), values).fetchall())
         return int(count)
 
-    async def load(self, package: Package, now: datetime) -> Loaded:
-        """Load a package, with a note of it beside the stream's packages."""
+    async def load(self, package: Package, note: Note) -> Loaded:
+        """Load a package, with its note beside the stream's packages."""
         write = partial(notes.write, self._folders.of_stream(package.source, package.stream))
-        note = Note(
-            tenant=package.tenant,
-            run_id=package.run_id,
-            pass_id=package.pass_id,
-            first_page=package.first_page,
-            last_page=package.last_page,
-            pages=package.pages,
-            begin=package.begin,
-            oldest=package.oldest,
-            watermark=package.watermark,
-            loaded_at=now,
-        )
         return await self.use(
-            lambda db: loading.load(db, package, now, self.fence, lambda number: write(number, note))
+            lambda db: loading.load(
+                db, package, note.loaded_at, self.fence, lambda number: write(number, note)
+            )
         )
 
     async def figures(self, source: str, tenant: str, stream: Stream, window: Window) -> LoadedFigures:
