@@ -8,21 +8,24 @@ Promises: a rerun over the same rows gives the same marts; all marts change in o
 check leaves the previous marts in place. Never asks a source, never reads the clock.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
-import sqlglot
-from sqlglot import TokenType, exp
-from sqlglot.errors import SqlglotError
+import duckdb
 
 from pipeline.engines import MartEngine
 from schemas.errors import CheckFailed, ConfigError
 
 SCHEMA = "marts"
 WARN = "warn"
+IN_SCHEMA = rf'(?<![\w"])"?{SCHEMA}"?\s*\.\s*"?(\w+)'
+MENTIONED = re.compile(IN_SCHEMA, re.IGNORECASE)
+CREATED = re.compile(rf"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:TABLE|VIEW)\s+{IN_SCHEMA}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +87,9 @@ def build(
     return results
 
 
-@cache
 def statements(sql: str) -> tuple[str, ...]:
-    """The text between the semicolons, as it stands."""
-    found: list[str] = []
-    start: int | None = None
-    for token in sqlglot.tokenize(sql, read="duckdb"):
-        if token.token_type is TokenType.SEMICOLON:
-            if start is not None:
-                found.append(sql[start : token.start].rstrip())
-            start = None
-        elif start is None:
-            start = token.start
-    if start is not None:
-        found.append(sql[start:].rstrip())
-    return tuple(found)
+    """Each statement by itself, with the comments around it."""
+    return tuple(one.query.strip() for one in _parsed(sql))
 
 
 def _text(path: Path) -> str:
@@ -128,25 +119,34 @@ def _graph(marts: Mapping[str, Mart]) -> dict[str, tuple[str, ...]]:
 def _tables(mart: Mart) -> tuple[set[str], set[str]]:
     """What a mart creates and what it mentions in the marts' schema; writing anywhere else is refused."""
     creating, checking = _parse(mart, mart.sql), _parse(mart, mart.checks)
-    targets = [part.find(exp.Table) for part in creating if isinstance(part, exp.Create)]
-    created = {target.name.lower() for target in targets if target and target.db.lower() == SCHEMA}
-    if len(created) != len(creating):
+    matches = [CREATED.match(_code(one.query)) for one in creating]
+    if not all(matches):
         raise ConfigError(f"mart {mart.name}: mart.sql may only create tables and views in {SCHEMA}")
-    if not checking or not all(isinstance(part, exp.Query) for part in checking):
+    if not checking or {one.type for one in checking} != {duckdb.StatementType.SELECT}:
         raise ConfigError(f"mart {mart.name}: checks.sql must hold SELECT statements and nothing else")
-    mentioned = (table for part in (*creating, *checking) for table in part.find_all(exp.Table))
-    return created, {table.name.lower() for table in mentioned if table.db.lower() == SCHEMA}
+    mentioned = MENTIONED.findall(_code(mart.sql) + _code(mart.checks))
+    return {match[1].lower() for match in matches if match}, {name.lower() for name in mentioned}
 
 
-def _parse(mart: Mart, sql: str) -> tuple[exp.Expression, ...]:
+def _parse(mart: Mart, sql: str) -> tuple[duckdb.Statement, ...]:
     try:
-        parts = sqlglot.parse(sql, read="duckdb")
-    except SqlglotError as error:
+        return _parsed(sql)
+    except duckdb.Error as error:
         raise ConfigError(f"mart {mart.name}: SQL that cannot be read: {error}") from error
-    # A comment after the last semicolon is parsed into a part of its own.
-    return tuple(
-        part for part in parts if isinstance(part, exp.Expression) and not isinstance(part, exp.Semicolon)
-    )
+
+
+@cache
+def _parsed(sql: str) -> tuple[duckdb.Statement, ...]:
+    return tuple(duckdb.extract_statements(sql))
+
+
+def _code(sql: str) -> str:
+    """The SQL without comments and without what stands in quotation marks of text."""
+    text = sql.encode()
+    tokens = [*duckdb.tokenize(sql), (len(text), None)]
+    silent = (duckdb.token_type.comment, duckdb.token_type.string_const)
+    parts = [text[start:end] for (start, kind), (end, _) in pairwise(tokens) if kind not in silent]
+    return b"".join(parts).decode()
 
 
 def _chosen(ordered: tuple[Mart, ...], only: Collection[str] | None) -> tuple[Mart, ...]:

@@ -98,7 +98,7 @@ def test_views_work_when_the_warehouse_is_attached_under_another_name(
 def test_statements_are_portable_and_read_no_clock(statement: str) -> None:
     """A function that sqlglot does not know would reach Spark as it is, and may not exist there."""
     spark = sqlglot.transpile(statement, read="duckdb", write="spark", unsupported_level=ErrorLevel.RAISE)
-    assert len(spark) == 1
+    assert len([one for one in spark if not one.startswith("/*")]) == 1  # a comment may follow
 
     parsed = sqlglot.parse_one(statement, read="duckdb")
     clocks = (exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime, exp.CurrentDatetime, exp.Rand)
