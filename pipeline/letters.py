@@ -72,7 +72,7 @@ async def _try_again(held: Held, account: Account, stream: Stream) -> tuple[int,
         watermark=None,
         loaded_at=held.clock.now(),
     )
-    made = packed(account.name, stream, privacy_of(held.config), note, pages)
+    made = packed(account.name, stream, note, pages)
     if made.table.num_rows:
         await held.store.load(made, note)
     return made.table.num_rows, len(made.dead)

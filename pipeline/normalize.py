@@ -1,55 +1,75 @@
 """Valid records as one Arrow table with the contract's columns, in the contract's order. Pure.
 
 Fields that the contract does not know are kept in `extra` as a JSON object: a new field at the source is seen
-and loses nothing. The table never holds two rows of one key.
+and loses nothing. Promises that a page of plain records gives the same rows at once as record by record.
 """
 
 import json
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+from pydantic import BaseModel
 
+from connectors.source import Record
 from pipeline.privacy import Privacy
-from pipeline.validate import Valid
 from schemas.contract import TIMESTAMP, TableContract
+from schemas.plain import Odd, Plain
 
 DEEPEST = 100  # levels of an unknown field
 
 
-def normalize(contract: TableContract, rows: Sequence[Valid], privacy: Privacy) -> pa.Table:
-    """Columns of the contract and `_observed_at`, the source's clock when it gave the row."""
-    names = [name for name in contract.columns.names if name != "extra"]
+def normalize(
+    contract: TableContract, records: Sequence[BaseModel], observed_at: datetime, privacy: Privacy
+) -> pa.Table:
+    """Columns of the contract and `_observed_at`, the source's clock when it gave the rows."""
     columns: list[Any] = []
-    for name in names:
-        values = [getattr(row.record, name) for row in rows]
-        if name in contract.personal:
-            values = [privacy.hide(name, value) for value in values]
+    for name in contract.columns.names[:-1]:
+        values = _hidden(contract, name, [getattr(record, name) for record in records], privacy)
         columns.append(pa.array(values, type=contract.columns.field(name).type))
-    columns.append(pa.array([_extra(row) for row in rows], type=pa.string()))
-    columns.append(pa.array([row.observed_at for row in rows], type=TIMESTAMP))
+    columns.append(pa.array([_extra(record) for record in records], type=pa.string()))
+    columns.append(pa.array([observed_at] * len(records), type=TIMESTAMP))
     return pa.table(columns, schema=staging_schema(contract))
 
 
-def normalize_children(contract: TableContract, rows: Sequence[Valid], privacy: Privacy) -> pa.Table | None:
-    """The rows of the contract's child table, the newest of each key; None where it has none."""
-    child = contract.child
-    if child is None:
+def plain_rows(
+    contract: TableContract, records: Sequence[Record], observed_at: datetime, privacy: Privacy
+) -> pa.Table | None:
+    """The same of wire records, where all of them are plain: no unknown field, each as it should be."""
+    fields = {one.wire for one in contract.plain}
+    try:
+        if not records or not all(record.keys() <= fields for record in records):
+            return None
+        wire = {field: [record.get(field) for record in records] for field in fields}
+        columns = [_plain_column(contract, one, wire[one.wire], privacy) for one in contract.plain]
+    except (Odd, AttributeError, TypeError, ValueError, OverflowError):  # Arrow's own are of these
         return None
-    newest: dict[str, Valid] = {}
-    for row in sorted(rows, key=lambda row: row.observed_at):
-        for record in child.rows(row.record):
-            newest[getattr(record, child.contract.key)] = Valid(record, row.observed_at, row.moment)
-    return normalize(child.contract, list(newest.values()), privacy)
+    columns.append(pa.nulls(len(records), pa.string()))
+    columns.append(pa.array([observed_at] * len(records), type=TIMESTAMP))
+    return pa.table(columns, schema=staging_schema(contract))
 
 
 def staging_schema(contract: TableContract) -> pa.Schema:
     return contract.columns.append(pa.field("_observed_at", TIMESTAMP, nullable=False))
 
 
-def _extra(row: Valid) -> str | None:
-    unknown = row.record.model_extra
+def _plain_column(contract: TableContract, one: Plain, values: Sequence[Any], privacy: Privacy) -> pa.Array:
+    column = one.read(values)
+    hidden = _hidden(contract, one.column, values, privacy)
+    return column if hidden is values else pa.array(hidden, column.type)
+
+
+def _hidden(contract: TableContract, column: str, values: Sequence[Any], privacy: Privacy) -> Sequence[Any]:
+    """The values as they may be stored; the very same where nothing is to be hidden."""
+    if column not in contract.personal or privacy.keeps(column):
+        return values
+    return [privacy.hide(column, value) for value in values]
+
+
+def _extra(record: BaseModel) -> str | None:
+    unknown = record.model_extra
     return json.dumps(_plain(unknown, DEEPEST), sort_keys=True) if unknown else None
 
 

@@ -15,11 +15,10 @@ from connectors.source import EPOCH, Page, Stream, Window
 from pipeline import extract, package
 from pipeline.destinations.load import Loaded, Package, Tile
 from pipeline.job import Job
-from pipeline.normalize import normalize, normalize_children
 from pipeline.notes import Note
 from pipeline.package import Pass, Sealed
-from pipeline.privacy import Privacy
 from pipeline.validate import Judged, newest
+from schemas.contract import TableContract
 from schemas.errors import EvalsyncError, LoadError
 
 log = structlog.get_logger()
@@ -68,7 +67,7 @@ async def read_pass(job: Job, one: Pass, first: Page | None) -> Read:
         kept = job.extraction.stream.floor(seen_at - retention + timedelta(hours=1))
         window = Window(max(window.lower, kept), window.upper)
     alone = len(pages) == 1 and pages[0].complete and (counted or job.extraction.stream.totals)
-    listed = _within(window, batch) if alone and batch else None
+    listed = _within(job.extraction.stream.contract, window, batch) if alone and batch else None
     return Read(loaded, whole, window, listed, failure)
 
 
@@ -119,14 +118,19 @@ def _retention(job: Job) -> timedelta | None:
     return None if job.extraction.stream.walk == "list" else job.retention
 
 
-def _within(window: Window, batch: Batch) -> int:
+def _within(contract: TableContract, window: Window, batch: Batch) -> int:
     """Distinct keys of the window among these pages."""
-    keys = {
-        key
-        for _, judged in batch
-        for key, one in judged.outcomes
-        if one.moment is not None and window.holds(one.moment)
-    }
+    keys: set[str] = set()
+    for _, judged in batch:
+        rows = judged.rows
+        moments = rows.column(contract.cursor).to_pylist() if contract.cursor else [EPOCH] * len(rows)
+        there = zip(rows.column(contract.key).to_pylist(), moments, strict=True)
+        keys |= {key for key, moment in there if window.holds(moment)}
+        keys |= {
+            judged.keys[n]
+            for n, letter in judged.letters.items()
+            if letter.moment is not None and window.holds(letter.moment)
+        }
     return len(keys)
 
 
@@ -147,32 +151,31 @@ async def _load(job: Job, one: Pass, batch: Batch, watermark: datetime | None) -
         watermark=watermark,
         loaded_at=job.clock.now(),
     )
-    made = await asyncio.to_thread(pack, job.source, stream, job.extraction.privacy, note, batch)
+    made = await asyncio.to_thread(pack, job.source, stream, note, batch)
     loaded = await job.store.load(made, note)
     log.info("package_loaded", source=job.source, stream=stream.name, rows=made.fetched, pages=len(batch))
     return loaded
 
 
-def pack(source: str, stream: Stream, privacy: Privacy, note: Note, batch: Batch) -> Package:
+def pack(source: str, stream: Stream, note: Note, batch: Batch) -> Package:
     """The package that some pages make: the same when they are loaded and when that is done again."""
     tiles = [
         Tile(page.certain.lower, page.certain.upper, page.observed_at)
         for page, _ in batch
         if page.certain is not None
     ]
-    return packed(source, stream, privacy, note, [judged for _, judged in batch], tiles)
+    return packed(source, stream, note, [judged for _, judged in batch], tiles)
 
 
 def packed(
     source: str,
     stream: Stream,
-    privacy: Privacy,
     note: Note,
     judged: Sequence[Judged],
     tiles: Sequence[Tile] = (),
 ) -> Package:
     """The package that judged records make; `tiles` are the ranges that they prove."""
-    validated = newest(judged)
+    validated = newest(stream.contract, judged)
     return Package(
         source=source,
         tenant=note.tenant,
@@ -184,8 +187,8 @@ def packed(
         last_page=note.last_page,
         fetched=validated.fetched,
         duplicates=validated.duplicates,
-        table=normalize(stream.contract, validated.valid, privacy),
-        child=normalize_children(stream.contract, validated.valid, privacy),
+        table=validated.rows,
+        child=validated.children,
         dead=validated.dead,
         tiles=tiles,
         oldest=note.oldest,

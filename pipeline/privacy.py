@@ -21,12 +21,14 @@ class Privacy:
     rules: Mapping[str, str] = field(default_factory=dict)  # field -> keep | pseudonym | drop
     key: SecretStr = SecretStr("")
 
+    def keeps(self, name: str) -> bool:
+        return self.rules.get(name, "keep") == "keep"
+
     def hide(self, name: str, value: Any) -> Any:
         """The value as it may be stored. A pseudonym is the same for the same value and key."""
-        rule = self.rules.get(name, "keep")
-        if rule == "keep" or value is None or value == "":
+        if self.keeps(name) or value is None or value == "":
             return value
-        if rule == "drop":
+        if self.rules[name] == "drop":
             return None
         text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
         key = self.key.get_secret_value().encode()

@@ -209,7 +209,7 @@ def _stream(db: duckdb.DuckDBPyConnection, held: Held, one: Kept, after: int) ->
         note = known or _unknown(held, number)
         batch = _pages(one, note, privacy)
         lost, since = note.pages - len(batch) if known else 1, note.begin
-        made = pack(one.source, one.stream, privacy, note, batch)
+        made = pack(one.source, one.stream, note, batch)
         load(db, made, note.loaded_at, nullcontext)
         done = replace(
             done,

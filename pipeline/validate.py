@@ -7,24 +7,20 @@ records is a changed source, not broken records: QuarantineOverflow.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
 from connectors.source import Record, Stream
+from pipeline.normalize import normalize, plain_rows, staging_schema
 from pipeline.privacy import Privacy
+from schemas.contract import TableContract
 from schemas.errors import QuarantineOverflow
 
 FEW = 10  # fewer broken records than this never stop a page, whatever their share
-
-
-@dataclass(frozen=True, slots=True)
-class Valid:
-    record: BaseModel
-    observed_at: datetime
-    moment: datetime | None  # its place in the window
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +34,22 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The outcomes of one page's records, in their order, each with the record's key."""
+    """The outcome of each of one page's records: a row, or a letter."""
 
     number: int
     observed_at: datetime
-    outcomes: Sequence[tuple[str, Valid | DeadLetter]]
+    keys: Sequence[str]  # of all records, in their order
+    rows: pa.Table  # of the valid ones, in their order
+    letters: Mapping[int, DeadLetter]  # by their place among the records
+    children: pa.Table | None = None  # rows that came inside of records
+    parents: Sequence[int] = ()  # of each of the children, its parent's place among the rows
 
 
 @dataclass(frozen=True, slots=True)
 class Validated:
     fetched: int
-    valid: Sequence[Valid]
+    rows: pa.Table
+    children: pa.Table | None
     dead: Sequence[DeadLetter]
     duplicates: int
 
@@ -56,28 +57,44 @@ class Validated:
 def judge(
     stream: Stream, number: int, observed_at: datetime, records: Sequence[Record], privacy: Privacy
 ) -> Judged:
-    """Each record of a page against the contract.
+    """Each record of a page against the contract; all at once where they are plain."""
+    rows = plain_rows(stream.contract, records, observed_at, privacy) if stream.contract.plain else None
+    if rows is not None:
+        return Judged(number, observed_at, rows.column(stream.contract.key).to_pylist(), rows, {})
+    return judge_each(stream, number, observed_at, records, privacy)
+
+
+def judge_each(
+    stream: Stream, number: int, observed_at: datetime, records: Sequence[Record], privacy: Privacy
+) -> Judged:
+    """One by one, so that a broken record tells what is wrong with it.
 
     A record whose place in time cannot be read stands where the records beside it stand: only so does its
     letter belong to a window, and is gone when the record is.
     """
     moments = [stream.cursor_of(record) for record in records]
     place = next(filter(None, moments), None)
-    places = [place := moment or place for moment in moments]
-    return Judged(
-        number,
-        observed_at,
-        [
-            (stream.key_of(record), _judge(stream, record, place, observed_at, privacy))
-            for record, place in zip(records, places, strict=True)
-        ],
-    )
+    valid: list[BaseModel] = []
+    letters: dict[int, DeadLetter] = {}
+    for n, (record, moment) in enumerate(zip(records, moments, strict=True)):
+        place = moment or place
+        try:
+            valid.append(stream.contract.record.model_validate(record))
+        except ValidationError as error:
+            letters[n] = _letter(stream, record, place, error, privacy)
+    rows = normalize(stream.contract, valid, observed_at, privacy)
+    judged = Judged(number, observed_at, [stream.key_of(record) for record in records], rows, letters)
+    if (child := stream.contract.child) is None:
+        return judged
+    inside = [(n, record) for n, parent in enumerate(valid) for record in child.rows(parent)]
+    children = normalize(child.contract, [record for _, record in inside], observed_at, privacy)
+    return replace(judged, children=children, parents=[n for n, _ in inside])
 
 
 def check_share(stream: Stream, page: Judged, max_share: float) -> None:
     """Raise QuarantineOverflow where more than `max_share` of a page breaks the contract."""
-    broken = [(one.reason, one.pointer) for _, one in page.outcomes if isinstance(one, DeadLetter)]
-    count, whole = len(broken), len(page.outcomes)
+    broken = [(one.reason, one.pointer) for one in page.letters.values()]
+    count, whole = len(broken), len(page.keys)
     if count > max_share * whole and (count >= FEW or count == whole > 1):
         reason, pointer = max(set(broken), key=broken.count)
         raise QuarantineOverflow(
@@ -87,29 +104,55 @@ def check_share(stream: Stream, page: Judged, max_share: float) -> None:
         )
 
 
-def newest(pages: Iterable[Judged]) -> Validated:
+def newest(contract: TableContract, pages: Iterable[Judged]) -> Validated:
     """One outcome per key: that of the newest answer, by the source's clock, that holds it."""
-    chosen: dict[str, Valid | DeadLetter] = {}
-    fetched = 0
-    for page in sorted(pages, key=lambda page: (page.observed_at, page.number)):
-        fetched += len(page.outcomes)
-        chosen.update(page.outcomes)
-    dead = [one for one in chosen.values() if isinstance(one, DeadLetter)]
-    valid = [one for one in chosen.values() if isinstance(one, Valid)]
-    return Validated(fetched, valid, dead, duplicates=fetched - len(chosen))
+    ordered = sorted(pages, key=lambda page: (page.observed_at, page.number))
+    chosen: dict[str, tuple[int, int]] = {}
+    for turn, page in enumerate(ordered):
+        chosen.update(zip(page.keys, ((turn, n) for n in range(len(page.keys))), strict=True))
+    fetched = sum(len(page.keys) for page in ordered)
+    if len(chosen) < fetched:
+        kept = set(chosen.values())
+        ordered = [
+            _only(page, [(turn, n) in kept for n in range(len(page.keys))])
+            for turn, page in enumerate(ordered)
+        ]
+    rows = pa.concat_tables([staging_schema(contract).empty_table(), *(page.rows for page in ordered)])
+    dead = [letter for page in ordered for letter in page.letters.values()]
+    return Validated(fetched, rows, _children(contract, ordered), dead, duplicates=fetched - len(chosen))
 
 
-def _judge(
-    stream: Stream, record: Record, place: datetime | None, observed_at: datetime, privacy: Privacy
-) -> Valid | DeadLetter:
-    try:
-        model = stream.contract.record.model_validate(record)
-        cursor = stream.contract.cursor
-        return Valid(model, observed_at, getattr(model, cursor) if cursor else place)
-    except ValidationError as error:
-        reason, pointer = _first(error)
-        raw = json.dumps(privacy.mask(record), ensure_ascii=True)
-        return DeadLetter(_letter_key(stream.key_of(record)), reason, pointer, raw, place)
+def _only(page: Judged, kept: Sequence[bool]) -> Judged:
+    """A page with those of its outcomes that are kept."""
+    valid = [keep for n, keep in enumerate(kept) if n not in page.letters]
+    children = page.children
+    if children is not None:
+        children = children.filter(pa.array([valid[n] for n in page.parents], pa.bool_()))
+    return replace(
+        page,
+        rows=page.rows.filter(pa.array(valid, pa.bool_())),
+        letters={n: letter for n, letter in page.letters.items() if kept[n]},
+        children=children,
+    )
+
+
+def _children(contract: TableContract, pages: Sequence[Judged]) -> pa.Table | None:
+    """The newest of each key; None where the contract has none."""
+    if contract.child is None:
+        return None
+    tables = [page.children for page in pages if page.children is not None]
+    table = pa.concat_tables([staging_schema(contract.child.contract).empty_table(), *tables])
+    keys = table.column(contract.child.contract.key).to_pylist()
+    last = {key: n for n, key in enumerate(keys)}
+    return table if len(last) == len(keys) else table.take(list(last.values()))
+
+
+def _letter(
+    stream: Stream, record: Record, place: datetime | None, error: ValidationError, privacy: Privacy
+) -> DeadLetter:
+    reason, pointer = _first(error)
+    raw = json.dumps(privacy.mask(record), ensure_ascii=True)
+    return DeadLetter(_letter_key(stream.key_of(record)), reason, pointer, raw, place)
 
 
 def _first(error: ValidationError) -> tuple[str, str]:

@@ -7,9 +7,13 @@ a migration.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from schemas.plain import Plain
 
 # Columns that every core table has after those of its contract, in this order; `source` and `tenant` come before.
 # Beside them `_checked_at`, the source's clock when it last gave the row, changed or not: in the warehouse only,
@@ -30,6 +34,7 @@ class TableContract:
     personal: tuple[str, ...] = ()  # columns of personal data, named as on the wire: subject to `privacy`
     figures: str = "total"  # sql/reconcile/<figures>.sql: what is compared with the source's totals
     child: "ChildContract | None" = None  # rows that come inside of this table's records
+    plain: "tuple[Plain, ...]" = ()  # all columns but `extra`, where a page of plain records can be read at once
 
 
 @dataclass(frozen=True, slots=True)

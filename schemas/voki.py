@@ -11,8 +11,10 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import Field
 
+from schemas import plain
 from schemas.contract import TIMESTAMP, TableContract, columns
 from schemas.fields import Id, Record, Reference, Text, Time, Whole
+from schemas.plain import Plain
 
 
 class Evaluation(Record):
@@ -102,6 +104,17 @@ EVALUATIONS = TableContract(
     wire_cursor="inserted_at",
     personal=("comment", "customer_name"),
     figures="evaluations",
+    plain=(
+        Plain("evaluation_id", "id", plain.key),
+        Plain("call_id", "call_id", plain.text),
+        Plain("rating", "rating", plain.between(1, 5, pa.int8())),
+        Plain("comment", "comment", plain.text),
+        Plain("has_comment", "comment", plain.filled),
+        Plain("customer_name", "customer_name", plain.text),
+        Plain("agent_name", "user_name", plain.text),
+        Plain("department_name", "department_name", plain.text),
+        Plain("created_at", "inserted_at", plain.moment),
+    ),
 )
 
 CALLS = TableContract(
@@ -129,6 +142,22 @@ CALLS = TableContract(
     wire_key="id",
     wire_cursor="inserted_at",
     personal=("customer_name", "customer_email", "customer_phone"),
+    plain=(
+        Plain("call_id", "id", plain.key),
+        Plain("status", "status", plain.present),
+        Plain("department_id", "department_id", plain.text),
+        Plain("department_name", "department_name", plain.text),
+        Plain("agent_id", "user_id", plain.text),
+        Plain("agent_name", "user_name", plain.text),
+        Plain("customer_name", "customer_name", plain.text),
+        Plain("customer_email", "customer_email", plain.text),
+        Plain("customer_phone", "customer_phone", plain.text),
+        Plain("duration", "duration", plain.whole(pa.int32())),
+        Plain("wait_time", "wait_time", plain.whole(pa.int32())),
+        Plain("started_at", "started_at", plain.time),
+        Plain("completed_at", "completed_at", plain.time),
+        Plain("created_at", "inserted_at", plain.moment),
+    ),
 )
 
 DEPARTMENTS = TableContract(

@@ -21,7 +21,7 @@ from connectors.simulator.log import Arrival
 from pipeline import package
 from pipeline.privacy import Privacy
 from pipeline.receipt import StreamReceipt
-from pipeline.validate import Valid, judge
+from pipeline.validate import judge
 
 MANY = 3 * PAGE - 1  # rows: three pages
 HOUR = timedelta(hours=1)
@@ -110,11 +110,9 @@ async def kept_pages(scene: Scene) -> None:
     found, stream = dict[str, Any](), scene.stream
     for page in scene.pages():
         judged = judge(stream, 1, NOW, stream.decode(package.body(page)), Privacy())
-        assert len(judged.outcomes) == page.records
-        for key, one in judged.outcomes:
-            assert isinstance(one, Valid)
-            assert getattr(one.record, stream.contract.key) == key
-            found[key] = getattr(one.record, scene.rows.column)
+        assert len(judged.keys) == page.records
+        assert judged.keys == judged.rows.column(stream.contract.key).to_pylist()  # no letters
+        found.update(zip(judged.keys, judged.rows.column(scene.rows.column).to_pylist(), strict=True))
     assert found == scene.rows.true()
 
 

@@ -19,7 +19,6 @@ from connectors.source import EPOCH, Stream, key_of
 from connectors.voki.streams import cursor_of
 from pipeline.destinations.load import MANY, Loaded, Package, Tile, load
 from pipeline.destinations.warehouse import connect
-from pipeline.normalize import normalize
 from pipeline.privacy import Privacy
 from pipeline.validate import judge, newest
 from schemas.errors import LoadError
@@ -52,7 +51,7 @@ def package(
     rows: Sequence[Row], page: int = 1, observed: datetime = NOON, tiles: Sequence[Tile] = (), **more: Any
 ) -> Package:
     """What a page of these rows becomes."""
-    valid = newest([judge(STREAM, page, observed, rows, Privacy())])
+    valid = newest(EVALUATIONS, [judge(STREAM, page, observed, rows, Privacy())])
     made = Package(
         source="demo",
         tenant="norte",
@@ -64,7 +63,7 @@ def package(
         last_page=page,
         fetched=valid.fetched,
         duplicates=valid.duplicates,
-        table=normalize(EVALUATIONS, valid.valid, Privacy()),
+        table=valid.rows,
         child=None,
         dead=valid.dead,
         tiles=tiles,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,9 +18,9 @@ from pydantic import SecretStr
 from connectors.responses import parse
 from connectors.source import Account, Limit, Stream
 from connectors.voki.streams import streams
-from pipeline.normalize import normalize, staging_schema
+from pipeline.normalize import staging_schema
 from pipeline.privacy import Privacy
-from pipeline.validate import DeadLetter, Judged, Valid, check_share, judge, newest
+from pipeline.validate import DeadLetter, Judged, check_share, judge, newest
 from schemas.errors import QuarantineOverflow
 from schemas.voki import EVALUATIONS
 
@@ -46,9 +47,12 @@ def judged(records: Sequence[Any], number: int = 1, minute: int = 0, privacy: Pr
 
 
 def letter(record: Any, privacy: Privacy = KEEP) -> DeadLetter:
-    [(_, found)] = judged([record], privacy=privacy).outcomes
-    assert isinstance(found, DeadLetter)
+    [found] = judged([record], privacy=privacy).letters.values()
     return found
+
+
+def rows(*pages: Judged) -> pa.Table:
+    return newest(EVALUATIONS, pages).rows
 
 
 JSON = st.recursive(
@@ -85,11 +89,11 @@ def test_whatever_a_source_sends_every_record_is_counted_once(
 ) -> None:
     """No record stops a page, and what is to be stored can be stored."""
     bodies = [parse(json.dumps(page).encode()) for page in pages]
-    found = newest([judged(page, number, number, privacy) for number, page in enumerate(bodies)])
-    assert found.fetched == len(found.valid) + len(found.dead) + found.duplicates == sum(map(len, pages))
-    table = normalize(EVALUATIONS, found.valid, privacy)
+    found = newest(EVALUATIONS, [judged(page, number, number, privacy) for number, page in enumerate(bodies)])
+    table = found.rows
+    assert found.fetched == len(table) + len(found.dead) + found.duplicates == sum(map(len, pages))
     assert table.schema == staging_schema(EVALUATIONS)
-    assert len(set(table.column("evaluation_id").to_pylist())) == table.num_rows == len(found.valid)
+    assert len(set(table.column("evaluation_id").to_pylist())) == len(table)
     for extra in filter(None, table.column("extra").to_pylist()):
         json.loads(extra, parse_constant=pytest.fail)
     for one in found.dead:
@@ -103,7 +107,7 @@ def test_whatever_a_source_sends_every_record_is_counted_once(
 
 
 def ratings(*pages: Judged) -> dict[str, int]:
-    table = normalize(EVALUATIONS, newest(pages).valid, KEEP)
+    table = rows(*pages)
     return dict(
         zip(table.column("evaluation_id").to_pylist(), table.column("rating").to_pylist(), strict=True)
     )
@@ -117,15 +121,15 @@ def test_the_newest_answer_wins_whatever_the_order_of_the_pages() -> None:
 def test_at_one_moment_the_later_page_wins_and_in_a_page_the_later_record() -> None:
     first, second = judged([row(rating=1)], number=1), judged([row(rating=2), row(rating=3)], number=2)
     assert ratings(second, first) == {"e0": 3}
-    assert newest([first, second]).duplicates == 2
+    assert newest(EVALUATIONS, [first, second]).duplicates == 2
 
 
 def test_a_broken_newer_version_is_a_letter_and_a_mended_one_a_row() -> None:
     good, bad = judged([row()], minute=0), judged([row(rating=9)], minute=1)
-    assert len(newest([good, bad]).dead) == 1
-    assert newest([good, bad]).valid == []
+    assert len(newest(EVALUATIONS, [good, bad]).dead) == 1
+    assert len(rows(good, bad)) == 0
     bad, good = judged([row(rating=9)], minute=0), judged([row()], minute=1)
-    assert newest([good, bad]).dead == []
+    assert newest(EVALUATIONS, [good, bad]).dead == []
 
 
 def test_an_integer_id_and_its_text_are_one_record() -> None:
@@ -166,7 +170,7 @@ def test_a_letter_hides_what_privacy_hides() -> None:
 def test_a_record_that_is_no_object_stands_where_its_neighbours_stand(record: Any) -> None:
     """So that its letter belongs to a window, and goes when the source has mended it."""
     for records in ([row(3), record, row(9)], [record, row(3)]):
-        moments = [one.moment for _, one in judged(records).outcomes if isinstance(one, DeadLetter)]
+        moments = [one.moment for one in judged(records).letters.values()]
         assert moments == [NOON + timedelta(seconds=3)]
     assert letter(record).moment is None
 
@@ -229,27 +233,21 @@ def test_the_reason_told_is_the_most_frequent_one() -> None:
     ],
 )
 def test_unknown_fields_are_one_json_object(unknown: dict[str, Any], extra: str | None) -> None:
-    assert normalize(EVALUATIONS, newest([judged([row(**unknown)])]).valid, KEEP).column(
-        "extra"
-    ).to_pylist() == [extra]
+    assert rows(judged([row(**unknown)])).column("extra").to_pylist() == [extra]
 
 
 def test_endless_nesting_ends_in_extra_and_nowhere_else() -> None:
     deep: Any = 1
     for _ in range(500):
         deep = [deep]
-    [text] = (
-        normalize(EVALUATIONS, newest([judged([row(deep=deep)])]).valid, KEEP).column("extra").to_pylist()
-    )
+    [text] = rows(judged([row(deep=deep)])).column("extra").to_pylist()
     assert text.count("[") == 99
     assert "nested too deeply" in text
 
 
 @pytest.mark.parametrize(("comment", "has"), [("", False), (None, False), (" ", True), ("bom", True)])
 def test_whether_there_is_a_comment_survives_its_dropping(comment: str | None, has: bool) -> None:
-    valid = newest([judged([row(comment=comment)])]).valid
-    assert isinstance(valid[0], Valid)
-    table = normalize(EVALUATIONS, valid, Privacy({"comment": "drop"}))
+    table = judged([row(comment=comment)], privacy=Privacy({"comment": "drop"})).rows
     assert table.column("has_comment").to_pylist() == [has]
     assert table.column("comment").to_pylist() == ["" if comment == "" else None]
 
@@ -261,5 +259,5 @@ def test_times_are_utc_whatever_zone_the_source_writes() -> None:
         "2026-01-01T09:00:00-03:00",
         "2026-01-01T12:00:00.000Z",
     ]
-    valid = newest([judged([row(n, inserted_at=time) for n, time in enumerate(times)])]).valid
-    assert normalize(EVALUATIONS, valid, KEEP).column("created_at").to_pylist() == [NOON] * len(times)
+    table = judged([row(n, inserted_at=time) for n, time in enumerate(times)]).rows
+    assert table.column("created_at").to_pylist() == [NOON] * len(times)
