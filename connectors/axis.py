@@ -1,9 +1,10 @@
 """Moments as whole numbers, so that a lane that descends reads upwards like the other. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connectors.source import EPOCH, Window
+from connectors.source import EPOCH, Answer, Stream, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +27,23 @@ class Axis:
     def ends(self, window: Window) -> tuple[int, int]:
         first, last = self.place(window.lower), self.place(window.upper - self.unit)
         return (last, first + 1) if self.descending else (first, last + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An answer, and the place of each of its records; None where that cannot be read."""
+
+    answer: Answer
+    places: Sequence[int | None]
+
+    def known(self) -> list[int]:
+        return [place for place in self.places if place is not None]
+
+    def keys_at(self, stream: Stream, place: int) -> frozenset[str]:
+        there = zip(self.answer.records, self.places, strict=True)
+        return frozenset(stream.key_of(record) for record, at in there if at == place)
+
+
+def located(stream: Stream, axis: Axis, answer: Answer) -> Located:
+    moments = map(stream.cursor_of, answer.records)
+    return Located(answer, [None if moment is None else axis.place(moment) for moment in moments])

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from connectors.axis import Axis
+from connectors.axis import Axis, Located, located
 from connectors.source import EPOCH, Answer, Page, Query, Stream, Window, subtract
 from connectors.ties import is_whole, leaves_out, read_unit
 from schemas.errors import DriftError, EvalsyncError, FatalSourceError, Place
@@ -158,8 +158,8 @@ def _left(left: int | None, answer: Answer) -> int | None:
 
 async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[list[Page], Lane]:
     """One page further (more where the source moved or a unit is larger than a page)."""
-    answer, lane = await _linked_answer(stream, ask, lane, links.page_size)
-    places = _places(stream, answer, lane)
+    found, lane = await _linked_answer(stream, ask, lane, links.page_size)
+    answer, places = found.answer, _checked(stream, found, lane)
     pages: list[Page] = []
     claim = lane.edge
     if lane.expected is not None and answer.total != lane.expected:
@@ -177,7 +177,7 @@ async def _step(stream: Stream, ask: Ask, lane: Lane, links: Links) -> tuple[lis
     last = places[-1]
     if last > claim:
         pages.append(_page(answer, lane.axis, claim, sure, min(last, lane.far)))
-        return pages, _next(stream, answer, lane, last, links)
+        return pages, _next(stream, found, lane, last, links)
     if last < claim and lane.start >= claim:  # a page full of what lies before its bound: no step further
         raise _misread(stream, "gives rows before its bound: look at assume.date_unit and", lane)
     pages.append(Page(answer, covers=None, certain=None))
@@ -214,12 +214,13 @@ def _page(answer: Answer, axis: Axis, claim: int, sure: int, end: int) -> Page:
     )
 
 
-def _next(stream: Stream, answer: Answer, lane: Lane, last: int, links: Links) -> Lane:
+def _next(stream: Stream, found: Located, lane: Lane, last: int, links: Links) -> Lane:
     """Where the lane stands after a page that reaches into the place `last`, and how the next page is linked."""
-    behind = None if answer.total is None else answer.total - len(answer.records)
-    shared = _keys_at(stream, answer, lane.axis, last)
+    total = found.answer.total
+    behind = None if total is None else total - len(found.answer.records)
+    shared = found.keys_at(stream, last)
     # Where moments are often shared, a count would often be off, and each time cost a request.
-    ties = sum(earlier == later for earlier, later in pairwise(_places(stream, answer, lane)))
+    ties = sum(earlier == later for earlier, later in pairwise(found.known()))
     if behind is not None and lane.checked and not links.by_rows() and ties < len(shared):
         return replace(lane, edge=last, start=last + 1, shared=shared, expected=behind)
     links.spent += len(shared)
@@ -227,26 +228,18 @@ def _next(stream: Stream, answer: Answer, lane: Lane, last: int, links: Links) -
     return replace(lane, edge=last, start=last, shared=shared, expected=still)
 
 
-async def _linked_answer(stream: Stream, ask: Ask, lane: Lane, page_size: int) -> tuple[Answer, Lane]:
+async def _linked_answer(stream: Stream, ask: Ask, lane: Lane, page_size: int) -> tuple[Located, Lane]:
     """The next answer. Where no row at its bound comes, one unit earlier tells deletion from a wrong filter."""
-    answer = await ask(lane.query(page_size))
+    found = located(stream, lane.axis, await ask(lane.query(page_size)))
     if not lane.shared or lane.start > lane.edge:
-        return answer, lane
-    if _keys_at(stream, answer, lane.axis, lane.start):  # of a large tie perhaps others than those shared
-        return answer, replace(lane, checked=True)
+        return found, lane
+    if found.keys_at(stream, lane.start):  # of a large tie perhaps others than those shared
+        return found, replace(lane, checked=True)
     earlier = replace(lane, start=lane.start - MARGIN, shared=frozenset())
-    answer = await ask(earlier.query(page_size))
-    if lane.shared & _keys_at(stream, answer, lane.axis, lane.start):
+    found = located(stream, lane.axis, await ask(earlier.query(page_size)))
+    if lane.shared & found.keys_at(stream, lane.start):
         raise _misread(stream, "leaves out rows at its bound: set to exclusive", lane)
-    return answer, earlier
-
-
-def _keys_at(stream: Stream, answer: Answer, axis: Axis, place: int) -> frozenset[str]:
-    return frozenset(
-        stream.key_of(record)
-        for record in answer.records
-        if (moment := stream.cursor_of(record)) is not None and axis.place(moment) == place
-    )
+    return found, earlier
 
 
 def _misread(stream: Stream, does: str, lane: Lane) -> FatalSourceError:
@@ -254,11 +247,10 @@ def _misread(stream: Stream, does: str, lane: Lane) -> FatalSourceError:
     return FatalSourceError(f"the source {does} {name}", Place(stream=stream.name, group=stream.group))
 
 
-def _places(stream: Stream, answer: Answer, lane: Lane) -> list[int]:
-    """The places of the records, checked: in the asked order and in the asked range, give or take a unit."""
+def _checked(stream: Stream, found: Located, lane: Lane) -> list[int]:
+    """The places that are known, checked: in the asked order and in the asked range, give or take a unit."""
     place = Place(stream=stream.name, group=stream.group)
-    moments = [stream.cursor_of(record) for record in answer.records]
-    places = [lane.axis.place(moment) for moment in moments if moment is not None]
+    answer, places = found.answer, found.known()
     if any(later < earlier for earlier, later in pairwise(places)):
         raise DriftError("the source does not answer in the asked order", place)
     if places and (places[0] < lane.start - MARGIN or places[-1] > lane.far + 2 * MARGIN):
@@ -291,9 +283,8 @@ async def open_window(
     lane = Lane(axis, edge=edge, far=far, start=edge - MARGIN)
     if window.empty:
         return window, Page(answer, covers=None, certain=None)
-    places = _places(
-        stream, answer, replace(lane, far=max(far, (datetime.max.replace(tzinfo=UTC) - EPOCH) // stream.unit))
-    )
+    endless = replace(lane, far=max(far, (datetime.max.replace(tzinfo=UTC) - EPOCH) // stream.unit))
+    places = _checked(stream, located(stream, axis, answer), endless)
     end = far if answer.complete or not places else min(places[-1], far)
     if end <= edge:
         return window, Page(answer, covers=None, certain=None)
