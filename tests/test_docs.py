@@ -190,8 +190,8 @@ def missing_paths(text: str) -> set[str]:
 
 
 def unknown_targets(text: str) -> set[str]:
-    there = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {target for piece in code(text) for target in re.findall(r"^make ([a-z]+)", piece)}
+    there = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {target for piece in code(text) for target in re.findall(r"^make ([a-z-]+)", piece)}
     return named - there
 
 
