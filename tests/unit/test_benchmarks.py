@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from benchmarks import ours, report, results
+from benchmarks import ours, plot, report, results
 from benchmarks.contest import is_right
 from benchmarks.measure import measured
 from benchmarks.pages import LIST, STATS, Book, body_of, serving
@@ -168,3 +168,12 @@ def test_the_page_says_where_others_are_ahead_and_what_is_missed(tmp_path: Path)
     assert "| dlt, Arrow resource by hand | 71,429 | 14.0 (2.8 x), 3 runs 12.0 to 15.0 |" in page
     assert "| **no** | one 1.0 |" in page
     assert "| load | 2.00 | 100% | 50 | 1.00 | 2.0 x | MERGE |" in page
+
+
+def test_the_plot_has_every_size_and_no_script(tmp_path: Path) -> None:
+    for turn in ("one", "two"):
+        plot.write(known().growth, tmp_path / turn)
+    drawn = (tmp_path / "one").read_text()
+    assert all(text in drawn for text in ("1,000,000", "10,000,000", "increment"))
+    assert "<script" not in drawn
+    assert drawn == (tmp_path / "two").read_text()

@@ -22,7 +22,6 @@ from pipeline.destinations.load import load
 from pipeline.destinations.warehouse import connect
 from pipeline.notes import Note
 from pipeline.passes import pack
-from pipeline.privacy import Privacy
 from schemas.errors import LoadError
 from schemas.voki import EVALUATIONS
 
@@ -99,7 +98,7 @@ def test_a_load_is_noted_before_its_commit_while_the_lease_is_held(tmp_path: Pat
         raise LoadError("no space left")
 
     first, second = (
-        pack("demo", STREAM, Privacy(), replace(NOTE, pages=0, first_page=n, last_page=n), []) for n in (1, 2)
+        pack("demo", STREAM, replace(NOTE, pages=0, first_page=n, last_page=n), []) for n in (1, 2)
     )
     with connect(tmp_path / "warehouse.duckdb") as db:
         with pytest.raises(LoadError, match="no space left"):

@@ -27,13 +27,28 @@ STREAMS = streams(
     Account("demo", "voki", "http://127.0.0.1", "demo", {}, ("evaluations", "calls"), 100, Limit(1))
 )
 EVALUATIONS, CALLS = STREAMS
-TEXT = {"id": "e1", "call_id": "c1", "comment": "bom", "customer_name": "Ana", "user_name": "Rui"}
-EVALUATION = TEXT | {"department_name": None, "rating": 5, "inserted_at": "2025-03-01T10:20:30Z"}
-CALL = TEXT | {"department_name": "Vendas", "department_id": "d1", "user_id": "u1", "status": "completed"}
+TEXT: dict[str, Any] = {
+    "id": "e1",
+    "call_id": "c1",
+    "comment": "bom",
+    "customer_name": "Ana",
+    "user_name": "Rui",
+}
+EVALUATION: dict[str, Any] = TEXT | {
+    "department_name": None,
+    "rating": 5,
+    "inserted_at": "2025-03-01T10:20:30Z",
+}
+CALL: dict[str, Any] = TEXT | {
+    "department_name": "Vendas",
+    "department_id": "d1",
+    "user_id": "u1",
+    "status": "completed",
+}
 CALL |= {"customer_email": None, "customer_phone": "", "duration": 61, "wait_time": None}
 CALL |= dict.fromkeys(("started_at", "completed_at", "inserted_at"), "2025-03-01T10:20:30.5-03:00")
 del CALL["comment"], CALL["call_id"]
-PLAIN = {EVALUATIONS.name: EVALUATION, CALLS.name: CALL}
+PLAIN: dict[str, dict[str, Any]] = {EVALUATIONS.name: EVALUATION, CALLS.name: CALL}
 TIMES = (
     *(
         "2025-03-01T10:20:30",
