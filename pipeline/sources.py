@@ -22,7 +22,6 @@ from pipeline.config import Config, EvaluagentSource, Source
 from pipeline.destinations.lake import current, read_manifest
 from pipeline.folders import Folders
 from pipeline.ledger import Ledger
-from pipeline.simulators import simulated
 from schemas.errors import ConfigError, EvalsyncError
 
 log = structlog.get_logger()
@@ -61,6 +60,8 @@ async def open_source(
         async with _open(source, account, connector, folders, clock, ceiling, stop, retries) as one:
             yield one
         return
+    from pipeline.simulators import simulated
+
     async with simulated(source) as (base_url, credentials):
         account = _account(source, base_url, credentials)
         async with _open(source, account, connector, folders, clock, ceiling, stop, retries) as one:

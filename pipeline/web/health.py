@@ -13,7 +13,7 @@ from pipeline.freshness import allowed_age
 from pipeline.runs import runs
 from pipeline.sources import account_of, streams_of
 from pipeline.status import status
-from pipeline.web.pages import age
+from pipeline.web.words import age
 
 RUNS_SHOWN = 30
 RUNS_TOLD = 5
