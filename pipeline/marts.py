@@ -116,6 +116,7 @@ def _graph(marts: Mapping[str, Mart]) -> dict[str, tuple[str, ...]]:
     return graph
 
 
+@cache
 def _tables(mart: Mart) -> tuple[set[str], set[str]]:
     """What a mart creates and what it mentions in the marts' schema; writing anywhere else is refused."""
     creating, checking = _parse(mart, mart.sql), _parse(mart, mart.checks)

@@ -76,10 +76,12 @@ class Warehouse:
         try:
             if not self.path.exists():
                 _create(self.path)
+            first = self._duckdb is None
             connection = self._duckdb = self._duckdb or self._start()
             connection.execute(f"ATTACH '{quoted(self.path)}' AS warehouse")
             connection.execute("USE warehouse")
-            _migrate(connection)
+            if first:
+                _migrate(connection)
             yield connection
             connection.execute("USE memory")
             connection.execute("DETACH warehouse")

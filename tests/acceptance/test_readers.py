@@ -1,4 +1,4 @@
-"""Readers beside 30 publishes: real processes, and each state that they see is one that was published.
+"""Readers beside 15 publishes: real processes, and each state that they see is one that was published.
 
 This file is also the readers: `python test_readers.py loop|hold DATA STOP`. A loop opens the published file, asks
 several tables that must agree, closes it, then does the same with Parquet, having resolved `current` once. A holder
@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-PUBLISHES = 30
+PUBLISHES = 15
 PAUSE = 0.25  # seconds between two looks of a reader
 FIGURES = (  # each has to say the same of one state
     "SELECT count(*) FROM core.evaluations WHERE _deleted_at IS NULL",
