@@ -6,7 +6,7 @@ what its sealed pages do not cover.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,7 +51,7 @@ async def begin(
 
 async def read(
     job: Extraction, one: Pass, known: Sequence[Sealed], loaded: int, first: Page | None, stop: asyncio.Event
-) -> AsyncIterator[tuple[Sealed, Judged, int | None]]:
+) -> AsyncGenerator[tuple[Sealed, Judged, int | None]]:
     """Seal and yield the pages that the pass still lacks, each with the source's count of its range.
 
     A number is never used twice, also where a page that is `loaded` was lost: it would seem loaded too.

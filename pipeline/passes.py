@@ -6,6 +6,7 @@ set aside and its part is read anew. The watermark moves only with the load of a
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +14,7 @@ import structlog
 
 from connectors.source import EPOCH, Page, Stream, Window
 from pipeline import extract, package
+from pipeline.ahead import ahead
 from pipeline.destinations.load import Loaded, Package, Tile
 from pipeline.job import Job
 from pipeline.notes import Note
@@ -24,6 +26,7 @@ from schemas.errors import EvalsyncError, LoadError
 log = structlog.get_logger()
 
 BATCH = 50_000  # rows per load
+AHEAD = 50  # pages that may be read while a load is under way
 
 Batch = list[tuple[Sealed, Judged]]
 
@@ -47,14 +50,16 @@ async def read_pass(job: Job, one: Pass, first: Page | None) -> Read:
     failure: EvalsyncError | None = None
     counted = False  # whether the newest answer gives the source's own count
     try:
-        async for page, judged, expected in extract.read(job.extraction, one, known, upto, first, job.stop):
-            pages.append(page)
-            batch.append((page, judged))
-            job.progress.page(job.source, job.extraction.stream.name, page.records, expected)
-            counted = expected is not None
-            if job.extraction.stream.walk == "seek" and sum(page.records for page, _ in batch) >= BATCH:
-                loaded += await _load(job, one, batch, watermark=None)
-                batch = []
+        reading = extract.read(job.extraction, one, known, upto, first, job.stop)
+        async with aclosing(ahead(reading, AHEAD)) as sealed:
+            async for page, judged, expected in sealed:
+                pages.append(page)
+                batch.append((page, judged))
+                job.progress.page(job.source, job.extraction.stream.name, page.records, expected)
+                counted = expected is not None
+                if job.extraction.stream.walk == "seek" and sum(page.records for page, _ in batch) >= BATCH:
+                    loaded += await _load(job, one, batch, watermark=None)
+                    batch = []
     except EvalsyncError as error:
         failure = error
     whole = not package.gaps(one, pages)
