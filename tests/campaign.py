@@ -1,7 +1,8 @@
 """The long campaigns, and tests/CAMPAIGN.md with what they found: `make campaign`, or `make campaign ONLY=seeds`.
 
 Runs the tests marked `campaign` and reads what they recorded (junit properties): nothing in the table is a constant,
-and a failure is a row as well, with the first line of each. A part that is run alone renews its own row, no other.
+and a failure is a row as well, with the first line of each. A part that is run alone renews its own row, no other. The
+row is written again after each lot of tests, so that a campaign that is broken off leaves what it found so far.
 """
 
 import os
@@ -11,9 +12,10 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -52,12 +54,13 @@ class Part:
     arguments: tuple[str, ...]
     processes: int = 2
     root: bool = False
+    lot: int = 6  # tests in one run of pytest
 
 
 NAMED = ("test_kills.py", "test_simulation.py", "test_power.py")
 PARTS = (
     Part("kills", ("tests/acceptance/test_kills.py",)),
-    Part("seeds", ("tests/acceptance/test_simulation.py",), processes=3),
+    Part("seeds", ("tests/acceptance/test_simulation.py",), processes=3, lot=9),
     Part("power", ("tests/acceptance/test_power.py",), processes=0, root=True),
     Part("others", ("tests", *(f"--ignore=tests/acceptance/{name}" for name in NAMED))),
 )
@@ -70,6 +73,11 @@ class Found:
     counts: Counter[str] = field(default_factory=Counter)
     filesystems: set[str] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
+
+    def add(self, other: "Found") -> None:
+        self.counts.update(other.counts)
+        self.filesystems |= other.filesystems
+        self.failures += other.failures
 
 
 def read(report: Path) -> Found:
@@ -112,27 +120,33 @@ def filesystem(folder: Path) -> str:
     return max(above)[1] if above else "unknown"
 
 
-def run(part: Part) -> tuple[Found, float]:
-    """Run the tests of a campaign, to their end whatever fails."""
+def run(part: Part, tell: Callable[[Found, float], None]) -> Found:
+    """Run the tests of a campaign, lot by lot, to their end whatever fails; `tell` what was found after each."""
+    found, began = Found(), time.monotonic()
+    every = collect(part)
+    for first in range(0, len(every), part.lot):
+        found.add(run_lot(part, every[first : first + part.lot]))
+        tell(found, (time.monotonic() - began) / 60)
+    return found
+
+
+def collect(part: Part) -> list[str]:
+    """The names of its tests."""
+    listed = pytest("--collect-only", *part.arguments, stdout=subprocess.PIPE)
+    return [line for line in listed.stdout.splitlines() if "::" in line]
+
+
+def run_lot(part: Part, names: Sequence[str]) -> Found:
     with tempfile.TemporaryDirectory() as folder:
-        report, began = Path(folder) / "junit.xml", time.monotonic()
+        report = Path(folder) / "junit.xml"
         spread = ["-n", str(part.processes), "--dist", "load"] if part.processes else []
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-m",
-                "campaign",
-                "--show-capture=no",
-                f"--junitxml={report}",
-                *spread,
-                *part.arguments,
-            ],
-            cwd=TESTS.parent,
-            check=False,
-        )
-        return read(report), (time.monotonic() - began) / 60
+        pytest("--show-capture=no", f"--junitxml={report}", *spread, *names)
+        return read(report)
+
+
+def pytest(*arguments: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "pytest", "-m", "campaign", *arguments]
+    return subprocess.run(line, cwd=TESTS.parent, check=False, stdout=stdout, text=True)
 
 
 def write(part: Part, new: str, failures: Sequence[str]) -> None:
@@ -154,6 +168,10 @@ def write(part: Part, new: str, failures: Sequence[str]) -> None:
     TABLE.write_text(HEAD + "\n".join([*table, "", *told]).rstrip() + "\n")
 
 
+def report(part: Part, found: Found, minutes: float) -> None:
+    write(part, row(part, found, minutes), found.failures)
+
+
 def main(only: Sequence[str]) -> int:
     """Run the parts asked for, all by default; 1 where a promise did not hold."""
     unknown = set(only) - {part.name for part in PARTS}
@@ -169,8 +187,7 @@ def main(only: Sequence[str]) -> int:
         if part.root and os.geteuid() != 0:
             sys.stderr.write(f"{part.name}: needs root, not run; its row stays as it was\n")
             continue
-        found, minutes = run(part)
-        write(part, row(part, found, minutes), found.failures)
+        found = run(part, partial(report, part))
         failed += bool(found.failures)
     sys.stdout.write(TABLE.read_text() if TABLE.exists() else "")
     return int(failed > 0)
