@@ -29,7 +29,8 @@ from schemas.errors import DriftError, EvalsyncError, FatalSourceError, Place
 
 Ask = Callable[[Query], Awaitable[Answer]]
 
-STAGGER = 0.1  # seconds that one lane waits for an answer before the other sends too
+STAGGER = 0.1  # seconds that one lane waits for an answer before the other sends too, near the end
+FAR = 10  # pages between the lanes from which on they do not wait for each other
 LINK_PAGES = 1.0  # what shared rows may cost, in pages, before counts link the pages
 RECHECKS = 100  # units linked by a count that are read again when the source is seen to move: a request each
 MARGIN = 1  # units asked for outside of a gap: right for inclusive and for exclusive filters
@@ -147,6 +148,8 @@ async def _may_send(
         return True
     if len(flying) >= lanes or left is None or left <= page_size * len(flying):
         return False
+    if left > FAR * page_size:
+        return True
     landed, _ = await asyncio.wait(flying, timeout=STAGGER, return_when=asyncio.FIRST_COMPLETED)
     return not landed
 

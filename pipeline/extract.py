@@ -6,6 +6,7 @@ what its sealed pages do not cover.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from pipeline import package
 from pipeline.package import Pass, Sealed
 from pipeline.privacy import Privacy
 from pipeline.validate import Judged, check_share, judge
+from schemas.errors import EvalsyncError
+
+AT_ONCE = 3  # pages that are on their way to the disk while the next ones are asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +64,26 @@ async def read(
     done = [page.covers for page in known if page.covers]
     if first is not None:
         number += 1
-        yield (*await _seal(job, one, number, first), first.answer.total)
+        yield await _seal(job, one, number, first)
         done += [first.covers] if first.covers else []
-    walk = _walk(job, one, done, first, stop)
+    sealing: deque[asyncio.Task[tuple[Sealed, Judged, int | None]]] = deque()
+    failure: EvalsyncError | None = None
     try:
-        async for page in walk:
-            number += 1
-            yield (*await _seal(job, one, number, page), page.answer.total)
+        async with aclosing(_walk(job, one, done, first, stop)) as walk:
+            try:
+                async for page in walk:
+                    number += 1
+                    sealing.append(asyncio.create_task(_seal(job, one, number, page)))
+                    while sealing and (sealing[0].done() or len(sealing) > AT_ONCE):
+                        yield await sealing.popleft()
+            except EvalsyncError as error:
+                failure = error  # behind the pages that came before it
+        while sealing:
+            yield await sealing.popleft()
     finally:
-        await walk.aclose()
+        await asyncio.gather(*sealing, return_exceptions=True)
+    if failure is not None:
+        raise failure
 
 
 async def _walk(
@@ -86,12 +101,12 @@ async def _walk(
                 yield page
 
 
-async def _seal(job: Extraction, one: Pass, number: int, page: Page) -> tuple[Sealed, Judged]:
-    def work() -> tuple[Sealed, Judged]:
+async def _seal(job: Extraction, one: Pass, number: int, page: Page) -> tuple[Sealed, Judged, int | None]:
+    def work() -> tuple[Sealed, Judged, int | None]:
         observed_at = page.answer.observed_at or one.window.upper
         judged = judge(job.stream, number, observed_at, page.answer.records, job.privacy)
         check_share(job.stream, judged, job.max_share)
-        return package.seal(one, number, page, observed_at), judged
+        return package.seal(one, number, page, observed_at), judged, page.answer.total
 
     return await asyncio.to_thread(work)
 

@@ -24,7 +24,7 @@ from pipeline import notes
 from pipeline.files import read_head, replace_file, sync_folder, with_head
 from schemas.errors import LoadError
 
-_ZSTD = pa.Codec("zstd", compression_level=3)
+_ZSTD = pa.Codec("zstd", compression_level=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ def _within(contract: TableContract, window: Window, batch: Batch) -> int:
 
 async def _load(job: Job, one: Pass, batch: Batch, watermark: datetime | None) -> Loaded:
     stream = job.extraction.stream
-    after = await job.store.loaded_pages(job.source, stream.name, one.id) + 1
+    after = 0 if batch else await job.store.loaded_pages(job.source, stream.name, one.id) + 1
     newest_answer = max((page.observed_at for page, _ in batch), default=one.window.upper)
     retention = _retention(job)
     note = Note(

@@ -40,6 +40,9 @@ class Store:
         self._ledger = ledger
         self._lease = lease
         self._warehouse = Warehouse(folders.warehouse)
+        self._watermarks: dict[
+            tuple[str, str], datetime | None
+        ] = {}  # as read since the last load; nobody else moves them
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="duckdb")
 
     def close(self) -> None:
@@ -64,9 +67,11 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def watermark(self, source: str, stream: str) -> datetime | None:
-        values = {"source": source, "stream": stream}
-        found = await self.use(lambda db: db.execute(statement("load/watermark_of"), values).fetchall())
-        return found[0][0] if found else None
+        if (source, stream) not in self._watermarks:
+            values = {"source": source, "stream": stream}
+            found = await self.use(lambda db: db.execute(statement("load/watermark_of"), values).fetchall())
+            self._watermarks[source, stream] = found[0][0] if found else None
+        return self._watermarks[source, stream]
 
     async def loaded_pages(self, source: str, stream: str, pass_id: str) -> int:
         return await self.use(lambda db: loading.loaded_pages(db, source, stream, pass_id))
@@ -80,11 +85,14 @@ class Store:
     async def load(self, package: Package, note: Note) -> Loaded:
         """Load a package, with its note beside the stream's packages."""
         write = partial(notes.write, self._folders.of_stream(package.source, package.stream))
-        return await self.use(
-            lambda db: loading.load(
-                db, package, note.loaded_at, self.fence, lambda number: write(number, note)
+        try:
+            return await self.use(
+                lambda db: loading.load(
+                    db, package, note.loaded_at, self.fence, lambda number: write(number, note)
+                )
             )
-        )
+        finally:
+            self._watermarks.pop((package.source, package.stream), None)
 
     async def figures(self, source: str, tenant: str, stream: Stream, window: Window) -> LoadedFigures:
         return await self.use(lambda db: loaded_figures(db, source, tenant, stream, window))
