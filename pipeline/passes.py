@@ -25,8 +25,8 @@ from schemas.errors import EvalsyncError, LoadError
 
 log = structlog.get_logger()
 
-BATCH = 50_000  # rows per load
-AHEAD = 50  # pages that may be read while a load is under way
+BATCH = 200_000  # rows per load: a million rows in loads of 50,000 cost more than twice the CPU
+AHEAD = 100  # pages that may be read while a load is under way
 
 Batch = list[tuple[Sealed, Judged]]
 

@@ -7,7 +7,8 @@ records is a changed source, not broken records: QuarantineOverflow.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -107,31 +108,42 @@ def check_share(stream: Stream, page: Judged, max_share: float) -> None:
 def newest(contract: TableContract, pages: Iterable[Judged]) -> Validated:
     """One outcome per key: that of the newest answer, by the source's clock, that holds it."""
     ordered = sorted(pages, key=lambda page: (page.observed_at, page.number))
-    chosen: dict[str, tuple[int, int]] = {}
+    latest: dict[str, tuple[int, int]] = {}  # of a key, the turn of its page and its place there
+    older: defaultdict[int, set[int]] = defaultdict(set)  # places of each turn that a later record takes
     for turn, page in enumerate(ordered):
-        chosen.update(zip(page.keys, ((turn, n) for n in range(len(page.keys))), strict=True))
+        for n, key in _again(latest, page.keys):
+            if key in latest:
+                there, place = latest[key]
+                older[there].add(place)
+            latest[key] = turn, n
+        fresh = ((turn, n) for n in range(len(page.keys)))
+        latest.update(zip(page.keys, fresh, strict=True))
+    left = [_without(page, older[turn]) if turn in older else page for turn, page in enumerate(ordered)]
     fetched = sum(len(page.keys) for page in ordered)
-    if len(chosen) < fetched:
-        kept = set(chosen.values())
-        ordered = [
-            _only(page, [(turn, n) in kept for n in range(len(page.keys))])
-            for turn, page in enumerate(ordered)
-        ]
-    rows = pa.concat_tables([staging_schema(contract).empty_table(), *(page.rows for page in ordered)])
-    dead = [letter for page in ordered for letter in page.letters.values()]
-    return Validated(fetched, rows, _children(contract, ordered), dead, duplicates=fetched - len(chosen))
+    rows = pa.concat_tables([staging_schema(contract).empty_table(), *(page.rows for page in left)])
+    dead = [letter for page in left for letter in page.letters.values()]
+    return Validated(fetched, rows, _children(contract, left), dead, duplicates=fetched - len(latest))
 
 
-def _only(page: Judged, kept: Sequence[bool]) -> Judged:
-    """A page with those of its outcomes that are kept."""
-    valid = [keep for n, keep in enumerate(kept) if n not in page.letters]
+def _again(known: Mapping[str, object], keys: Sequence[str]) -> list[tuple[int, str]]:
+    """The records of a page whose key was there before, on an earlier page or on this one."""
+    distinct = set(keys)
+    if len(distinct) == len(keys) and known.keys().isdisjoint(distinct):
+        return []
+    count = Counter(keys)
+    return [(n, key) for n, key in enumerate(keys) if key in known or count[key] > 1]
+
+
+def _without(page: Judged, older: Collection[int]) -> Judged:
+    """A page without some of its records."""
+    valid = [n not in older for n in range(len(page.keys)) if n not in page.letters]
     children = page.children
     if children is not None:
         children = children.filter(pa.array([valid[n] for n in page.parents], pa.bool_()))
     return replace(
         page,
         rows=page.rows.filter(pa.array(valid, pa.bool_())),
-        letters={n: letter for n, letter in page.letters.items() if kept[n]},
+        letters={n: letter for n, letter in page.letters.items() if n not in older},
         children=children,
     )
 
