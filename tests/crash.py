@@ -98,6 +98,8 @@ class Nursery:
         with self._lock:
             name = next(self._names)
             child = self._children[name] = Child(Future(), Future(), self._folder / f"{name}.out")
+            for file in (child.out, child.out.with_suffix(".err")):
+                file.touch()  # one that is killed at once says nothing
             plain = {**asdict(order), "config": str(order.config), "seen": order.seen and str(order.seen)}
             assert self._process.stdin is not None
             self._process.stdin.write(json.dumps({"name": name, "out": str(child.out), **plain}) + "\n")

@@ -177,9 +177,12 @@ def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
 @pytest.mark.campaign
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("first", [True, False], ids=["first sync", "second sync"])
-def test_campaign_of_kills_at_every_step(first: bool, births: Nursery, tmp_path: Path) -> None:
+def test_campaign_of_kills_at_every_step(
+    first: bool, births: Nursery, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     with source(month(11, 450)) as simulator:
         scene = prepare(simulator, births, tmp_path, first=first, ordinals=4)
+        record_property("rounds", len(scene.steps))
         die_at_each(scene, scene.steps, tmp_path)
 
 
