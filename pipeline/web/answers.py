@@ -1,8 +1,8 @@
 """Answers that are kept: the last few, each made once however many ask for it at the same time.
 
 Promises: a reader whom nobody came just before gets the newest version. Under constant reading an answer may be
-`behind` seconds past its version, or ten times what its making took, while the next one is being made: so many readers
-do not wait when a new snapshot comes, and no more than a tenth of the time goes into making one page again.
+`behind` seconds past its version, or forty times what its making took (30 seconds at most), and only then is the next
+one made: so many readers do not wait when a new snapshot comes, and a page takes a fortieth of the time at most.
 """
 
 import asyncio
@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-REST = 10  # times as long as the making
+REST = 40  # times as long as the making,
+LONGEST = 30.0  # seconds at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Answer(Generic[T]):
     content: T
     version: Hashable
     newest_at: float  # when it was last known to be the newest
+    made_at: float
     took: float
 
 
@@ -40,22 +42,26 @@ class Kept(Generic[T]):
         if found is not None and found.version == version:
             self._keep(key, replace(found, newest_at=now))
             return found.content
+        patient = found is not None and now - found.newest_at < self._patience(found)
+        if found is not None and patient and now - found.made_at < _rest(found):
+            return found.content
         work = self._making.get(key)
         if work is None:
             work = self._making[key] = asyncio.create_task(self._made(key, version, make))
             work.add_done_callback(lambda done: done.cancelled() or done.exception())  # all may have left
-        if found is not None and now - found.newest_at < self._patience(found):
+        if found is not None and patient:
             return found.content
         return await asyncio.shield(work)  # one who stops waiting does not take it from the others
 
     def _patience(self, found: Answer[T]) -> float:
-        return max(self._behind, REST * found.took) if self._behind else 0.0
+        return max(self._behind, _rest(found)) if self._behind else 0.0
 
     async def _made(self, key: Hashable, version: Hashable, make: Callable[[], Awaitable[T]]) -> T:
         began = self._steady()
         try:
             content = await make()
-            self._keep(key, Answer(content, version, began, self._steady() - began))
+            ended = self._steady()
+            self._keep(key, Answer(content, version, began, ended, ended - began))
             return content
         finally:
             del self._making[key]
@@ -65,3 +71,7 @@ class Kept(Generic[T]):
         self._answers.move_to_end(key)
         while len(self._answers) > self._most:
             self._answers.popitem(last=False)
+
+
+def _rest(found: Answer[T]) -> float:
+    return min(REST * found.took, LONGEST)

@@ -72,6 +72,7 @@ async def test_what_takes_long_is_made_again_less_often() -> None:
         kitchen.now = now
         assert await kept.get("page", now, kitchen.makes("second")) == wanted
         await asyncio.sleep(0.01)
+    assert kitchen.made == 2  # nobody began on what was not to be sent yet
 
 
 async def test_a_failure_is_not_kept_and_the_oldest_go_first() -> None:
