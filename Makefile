@@ -5,6 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CHROMIUM := $(wildcard /usr/bin/chromium)
 PROMTOOL := $(wildcard /usr/bin/promtool)
+# One more than there are cores: many tests wait for something.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 NPM    := $(shell command -v npm)
 
 .PHONY: help sync serve test superset-test campaign mutants bench check lint format lock clean
@@ -20,7 +22,7 @@ serve: $(VENV)/.runtime           ## set up, then sync at the times of config.ya
 test: $(VENV)/.test               ## set up, then the whole test suite
 	@$(if $(CHROMIUM),,echo "NOT RUN: the tests in a browser, there is no /usr/bin/chromium (apt-get install chromium)")
 	@$(if $(PROMTOOL),,echo "NOT RUN: the tests of the alert rules, there is no /usr/bin/promtool (apt-get install prometheus)")
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		-m "not campaign and not root and not superset and not node$(if $(CHROMIUM),, and not browser)$(if $(PROMTOOL),, and not promtool)"
 
 superset-test: $(VENV)/.test .venv-superset/.installed  ## read a snapshot with Apache Superset in chromium, DuckDB's program and Node

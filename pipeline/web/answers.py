@@ -1,8 +1,8 @@
 """Answers that are kept: the last few, each made once however many ask for it at the same time.
 
 Promises: a reader whom nobody came just before gets the newest version. Under constant reading an answer may be
-`behind` seconds past its version, or forty times what its making took (30 seconds at most), and only then is the next
-one made: so many readers do not wait when a new snapshot comes, and a page takes a fortieth of the time at most.
+`behind` seconds past its version, or sixty times what its making took (30 seconds at most), and only then is the next
+one made: so many readers do not wait when a new snapshot comes, and a page takes a sixtieth of the time at most.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-REST = 40  # times as long as the making,
+REST = 60  # times as long as the making,
 LONGEST = 30.0  # seconds at most
 
 
