@@ -90,7 +90,7 @@ def read(report: Path) -> Found:
         found.counts["rounds"] += int(told.get("rounds", 1))
         mine = {name: int(told.get(name, 0)) for name in PROMISES}
         if failure is not None:
-            message = failure.get("message") or ""
+            message = (failure.get("message") or "").replace(tempfile.gettempdir(), "...")
             lines = [line for line in message.splitlines() if line and not line.startswith((" ", "assert"))]
             found.failures += [f"{case.get('name')}: {line[:300]}" for line in lines[:MOST_LINES] or ["?"]]
             mine["other"] += not any(mine.values())  # the test does not count by itself
