@@ -86,9 +86,8 @@ class Grants:
         """The answer came: the slot's windows run from now."""
 
         def end() -> None:
-            self._file.execute(
-                "PRAGMA synchronous = NORMAL"
-            )  # a power cut that undoes it only holds the slot longer
+            # Without an fsync: a power cut that undoes it only holds the slot longer.
+            self._file.execute("PRAGMA synchronous = NORMAL")
             try:
                 with self._step() as now:
                     self._file.execute("UPDATE grants SET ends = ? WHERE id = ?", (now, row))

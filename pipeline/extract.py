@@ -1,6 +1,6 @@
 """From a source to sealed pages of a pass, judged on the way.
 
-Promises: a page is sealed before anything builds on it, and only when its records are believable
+Promises: a page is sealed before anything of it is loaded, and only when its records are believable
 (QuarantineOverflow otherwise, with the page left to be asked for again); a pass that was interrupted goes on at
 what its sealed pages do not cover.
 """
@@ -22,6 +22,7 @@ from pipeline.privacy import Privacy
 from pipeline.validate import Judged, check_share, judge
 from schemas.errors import EvalsyncError
 
+Brought = tuple[Sealed, Judged, int | None]  # the last: rows of its range, as the source counts them
 AT_ONCE = 3  # pages that are on their way to the disk while the next ones are asked for
 
 
@@ -55,8 +56,8 @@ async def begin(
 
 async def read(
     job: Extraction, one: Pass, known: Sequence[Sealed], loaded: int, first: Page | None, stop: asyncio.Event
-) -> AsyncGenerator[tuple[Sealed, Judged, int | None]]:
-    """Seal and yield the pages that the pass still lacks, each with the source's count of its range.
+) -> AsyncGenerator[Brought]:
+    """Seal and yield the pages that the pass still lacks; an error comes behind the pages that were read before it.
 
     A number is never used twice, also where a page that is `loaded` was lost: it would seem loaded too.
     """
@@ -66,7 +67,7 @@ async def read(
         number += 1
         yield await _seal(job, one, number, first)
         done += [first.covers] if first.covers else []
-    sealing: deque[asyncio.Task[tuple[Sealed, Judged, int | None]]] = deque()
+    sealing: deque[asyncio.Task[Brought]] = deque()
     failure: EvalsyncError | None = None
     try:
         async with aclosing(_walk(job, one, done, first, stop)) as walk:
@@ -77,7 +78,7 @@ async def read(
                     while sealing and (sealing[0].done() or len(sealing) > AT_ONCE):
                         yield await sealing.popleft()
             except EvalsyncError as error:
-                failure = error  # behind the pages that came before it
+                failure = error
         while sealing:
             yield await sealing.popleft()
     finally:
@@ -101,8 +102,8 @@ async def _walk(
                 yield page
 
 
-async def _seal(job: Extraction, one: Pass, number: int, page: Page) -> tuple[Sealed, Judged, int | None]:
-    def work() -> tuple[Sealed, Judged, int | None]:
+async def _seal(job: Extraction, one: Pass, number: int, page: Page) -> Brought:
+    def work() -> Brought:
         observed_at = page.answer.observed_at or one.window.upper
         judged = judge(job.stream, number, observed_at, page.answer.records, job.privacy)
         check_share(job.stream, judged, job.max_share)

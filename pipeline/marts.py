@@ -25,7 +25,9 @@ SCHEMA = "marts"
 WARN = "warn"
 IN_SCHEMA = rf'(?<![\w"])"?{SCHEMA}"?\s*\.\s*"?(\w+)'
 MENTIONED = re.compile(IN_SCHEMA, re.IGNORECASE)
-CREATED = re.compile(rf"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:TABLE|VIEW)\s+{IN_SCHEMA}", re.IGNORECASE)
+CREATED = re.compile(
+    rf"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:TABLE|VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?{IN_SCHEMA}", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from connectors.source import Record
 from pipeline.privacy import Privacy
-from schemas.contract import TIMESTAMP, TableContract
-from schemas.plain import Odd, Plain
+from schemas.contract import TIMESTAMP, Plain, TableContract
+from schemas.plain import Odd
 
 DEEPEST = 100  # levels of an unknown field
 

@@ -48,6 +48,7 @@ async def read_pass(job: Job, one: Pass, first: Page | None) -> Read:
     known, batch = await _kept(job, one, upto)
     pages, loaded = list(known), Loaded()
     failure: EvalsyncError | None = None
+    waiting = sum(page.records for page, _ in batch)  # rows that are not loaded yet
     counted = False  # whether the newest answer gives the source's own count
     try:
         reading = extract.read(job.extraction, one, known, upto, first, job.stop)
@@ -57,9 +58,10 @@ async def read_pass(job: Job, one: Pass, first: Page | None) -> Read:
                 batch.append((page, judged))
                 job.progress.page(job.source, job.extraction.stream.name, page.records, expected)
                 counted = expected is not None
-                if job.extraction.stream.walk == "seek" and sum(page.records for page, _ in batch) >= BATCH:
+                waiting += page.records
+                if job.extraction.stream.walk == "seek" and waiting >= BATCH:
                     loaded += await _load(job, one, batch, watermark=None)
-                    batch = []
+                    batch, waiting = [], 0
     except EvalsyncError as error:
         failure = error
     whole = not package.gaps(one, pages)

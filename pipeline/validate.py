@@ -7,7 +7,7 @@ records is a changed source, not broken records: QuarantineOverflow.
 
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -111,27 +111,18 @@ def newest(contract: TableContract, pages: Iterable[Judged]) -> Validated:
     latest: dict[str, tuple[int, int]] = {}  # of a key, the turn of its page and its place there
     older: defaultdict[int, set[int]] = defaultdict(set)  # places of each turn that a later record takes
     for turn, page in enumerate(ordered):
-        for n, key in _again(latest, page.keys):
-            if key in latest:
-                there, place = latest[key]
-                older[there].add(place)
-            latest[key] = turn, n
-        fresh = ((turn, n) for n in range(len(page.keys)))
-        latest.update(zip(page.keys, fresh, strict=True))
+        places = {key: n for n, key in enumerate(page.keys)}
+        if len(places) < len(page.keys):
+            older[turn].update(set(range(len(page.keys))).difference(places.values()))
+        for key in latest.keys() & places.keys():
+            there, place = latest[key]
+            older[there].add(place)
+        latest.update((key, (turn, place)) for key, place in places.items())
     left = [_without(page, older[turn]) if turn in older else page for turn, page in enumerate(ordered)]
     fetched = sum(len(page.keys) for page in ordered)
     rows = pa.concat_tables([staging_schema(contract).empty_table(), *(page.rows for page in left)])
     dead = [letter for page in left for letter in page.letters.values()]
     return Validated(fetched, rows, _children(contract, left), dead, duplicates=fetched - len(latest))
-
-
-def _again(known: Mapping[str, object], keys: Sequence[str]) -> list[tuple[int, str]]:
-    """The records of a page whose key was there before, on an earlier page or on this one."""
-    distinct = set(keys)
-    if len(distinct) == len(keys) and known.keys().isdisjoint(distinct):
-        return []
-    count = Counter(keys)
-    return [(n, key) for n, key in enumerate(keys) if key in known or count[key] > 1]
 
 
 def _without(page: Judged, older: Collection[int]) -> Judged:

@@ -7,19 +7,25 @@ a migration.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pyarrow as pa
 from pydantic import BaseModel
-
-if TYPE_CHECKING:
-    from schemas.plain import Plain
 
 # Columns that every core table has after those of its contract, in this order; `source` and `tenant` come before.
 # Beside them `_checked_at`, the source's clock when it last gave the row, changed or not: in the warehouse only,
 # because a Parquet file that changed with every look at its rows could never be linked from the snapshot before.
 LOAD_COLUMNS = ("_first_loaded_at", "_loaded_at", "_observed_at", "_run_id", "_deleted_at")
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A column, the field of the wire that it comes from, and how all its values are read at once (plain.py)."""
+
+    column: str
+    wire: str
+    read: Callable[[Sequence[Any]], pa.Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,9 @@ class TableContract:
     personal: tuple[str, ...] = ()  # columns of personal data, named as on the wire: subject to `privacy`
     figures: str = "total"  # sql/reconcile/<figures>.sql: what is compared with the source's totals
     child: "ChildContract | None" = None  # rows that come inside of this table's records
-    plain: "tuple[Plain, ...]" = ()  # all columns but `extra`, where a page of plain records can be read at once
+    plain: tuple[
+        Plain, ...
+    ] = ()  # all columns but `extra`, where a page of plain records can be read at once
 
 
 @dataclass(frozen=True, slots=True)

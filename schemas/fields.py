@@ -28,8 +28,6 @@ def parse_time(value: Any) -> Any:
         return value
     try:
         time = datetime.fromisoformat(value)
-        if time.tzinfo is UTC:
-            return time
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return value

@@ -5,7 +5,6 @@ of the page has to be looked at by itself. Never says what is wrong.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -18,15 +17,6 @@ YEARS = ("1971", "8998")  # a time zone moves nothing out of the range that can 
 
 class Odd(Exception):
     """A value that is not plain."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """A column, the field of the wire that it comes from, and how its values are read."""
-
-    column: str
-    wire: str
-    read: Callable[[Sequence[Any]], pa.Array]
 
 
 def text(values: Sequence[Any]) -> pa.Array:

@@ -12,9 +12,8 @@ import pyarrow as pa
 from pydantic import Field
 
 from schemas import plain
-from schemas.contract import TIMESTAMP, TableContract, columns
+from schemas.contract import TIMESTAMP, Plain, TableContract, columns
 from schemas.fields import Id, Record, Reference, Text, Time, Whole
-from schemas.plain import Plain
 
 
 class Evaluation(Record):

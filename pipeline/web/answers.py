@@ -2,7 +2,8 @@
 
 Promises: a reader whom nobody came just before gets the newest version. Under constant reading an answer may be
 `behind` seconds past its version, or sixty times what its making took (30 seconds at most), and only then is the next
-one made: so many readers do not wait when a new snapshot comes, and a page takes a sixtieth of the time at most.
+one made: so many readers do not wait when a new snapshot comes, and making one answer again and again takes little of
+the time (a sixtieth where it takes up to half a second).
 """
 
 import asyncio
@@ -42,16 +43,20 @@ class Kept(Generic[T]):
         if found is not None and found.version == version:
             self._keep(key, replace(found, newest_at=now))
             return found.content
-        patient = found is not None and now - found.newest_at < self._patience(found)
-        if found is not None and patient and now - found.made_at < _rest(found):
+        if found is not None and now - found.newest_at < self._patience(found):
+            if now - found.made_at >= _rest(found):
+                self._begin(key, version, make)
             return found.content
+        # One who stops waiting does not take it from the others.
+        return await asyncio.shield(self._begin(key, version, make))
+
+    def _begin(self, key: Hashable, version: Hashable, make: Callable[[], Awaitable[T]]) -> "asyncio.Task[T]":
+        """The work on the next answer, which may be under way already."""
         work = self._making.get(key)
         if work is None:
             work = self._making[key] = asyncio.create_task(self._made(key, version, make))
             work.add_done_callback(lambda done: done.cancelled() or done.exception())  # all may have left
-        if found is not None and patient:
-            return found.content
-        return await asyncio.shield(work)  # one who stops waiting does not take it from the others
+        return work
 
     def _patience(self, found: Answer[T]) -> float:
         return max(self._behind, _rest(found)) if self._behind else 0.0

@@ -1,7 +1,7 @@
 """Looks at the newest snapshot and at the ledgers, off the event loop: few at a time, each answer kept for a while.
 
-Promises: the newest snapshot (a page under constant reading: a little behind it, see answers.py); one that is pruned
-meanwhile is looked for once more; no more than `AT_ONCE` looks at a time and `WAITING` that wait for one.
+Promises: the newest snapshot (a page under constant reading: up to half a minute behind, see answers.py); one that is
+pruned meanwhile is looked for once more; no more than `AT_ONCE` looks at a time and `WAITING` that wait for one.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What analysts' tools read while snapshots come and go: SQLAlchemy with pandas, Polars, pyarrow, DuckDB's own program.
 
-DuckDB 1.5 as a library is in `acceptance/test_snapshots.py`, whole processes beside 30 publishes in
+DuckDB 1.5 as a library is in `acceptance/test_snapshots.py`, whole processes beside 15 publishes in
 `acceptance/test_readers.py`, Superset and Node beside this file.
 Kills: a snapshot that can be reached before it is whole, or that goes while it is read; a file in the newest format;
 one that a reader may write; marts that a tool cannot list; months that are no text, times without a zone; a README

@@ -63,6 +63,11 @@ def test_order_knows_reads_of_checks_and_of_other_letter_case() -> None:
     assert order((by_check, by_case, first))[0] == first
 
 
+def test_order_takes_each_way_to_create() -> None:
+    for way in ("CREATE TABLE", "create  or replace VIEW", "-- a\nCREATE TABLE IF NOT EXISTS"):
+        order([Mart("a", f'{way} "marts" . "A" AS SELECT 1 AS n;', GOOD)])
+
+
 @pytest.mark.parametrize(
     ("marts", "sentence"),
     [
