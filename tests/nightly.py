@@ -6,6 +6,7 @@ Everything is real: a socket, the configuration's text, the run, the files below
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from typing import Any
 
 from connectors.simulator.server import Simulator, serve_in_thread
 from connectors.simulator.world import World
+from connectors.simulator.year import generate
 from pipeline.config import Config, parse
 from pipeline.receipt import Receipt
 from pipeline.run import Request, run
@@ -96,3 +98,18 @@ def command(
     return subprocess.run(
         line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False, **options
     )
+
+
+def synced_once(folder: Path) -> Account:
+    """An account that was synced once; it is copied and left as it is."""
+    with account(generate(5, 400), folder) as demo:
+        assert demo.sync().outcome == "ok"
+    return demo
+
+
+@contextmanager
+def copy_of(synced: Account, folder: Path) -> Iterator[Account]:
+    """The same source and the same data, in a folder of its own."""
+    shutil.copytree(synced.data, folder / "data", symlinks=True)
+    with account(synced.world.snapshot(), folder) as demo:
+        yield demo

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import json
 import random
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,9 +20,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from nightly import ROOT, Account, account
+from nightly import ROOT, Account, copy_of, synced_once
 
-from connectors.simulator.year import generate
 from pipeline.destinations import lake
 from pipeline.destinations.warehouse import Fence
 from pipeline.present import rebuild_marts
@@ -33,16 +31,12 @@ from schemas.voki import EVALUATIONS
 
 @pytest.fixture(scope="module")
 def synced(tmp_path_factory: pytest.TempPathFactory) -> Account:
-    """An account that was synced once; it is copied and left as it is."""
-    with account(generate(5, 400), tmp_path_factory.mktemp("synced")) as demo:
-        assert demo.sync().outcome == "ok"
-    return demo
+    return synced_once(tmp_path_factory.mktemp("synced"))
 
 
 @pytest.fixture
 def demo(synced: Account, tmp_path: Path) -> Iterator[Account]:
-    shutil.copytree(synced.data, tmp_path / "data", symlinks=True)
-    with account(synced.world.snapshot(), tmp_path) as demo:
+    with copy_of(synced, tmp_path) as demo:
         yield demo
 
 

@@ -8,7 +8,6 @@ that promises more than the tools do.
 """
 
 import json
-import shutil
 import subprocess
 import threading
 from collections import Counter
@@ -25,11 +24,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
 import sqlalchemy as sa
-from nightly import ROOT, Account, account
+from nightly import ROOT, Account, copy_of, synced_once
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
-
-from connectors.simulator.year import generate
 
 BY_DEPARTMENT = """
 SELECT department_name, sum(evaluations)::BIGINT AS evaluations, sum(rating_sum)::BIGINT AS points
@@ -41,15 +38,12 @@ Figures = dict[str, tuple[int, int]]  # of each department: how many ratings, an
 
 @pytest.fixture(scope="module")
 def synced(tmp_path_factory: pytest.TempPathFactory) -> Account:
-    with account(generate(5, 400), tmp_path_factory.mktemp("synced")) as demo:
-        assert demo.sync().outcome == "ok"
-    return demo
+    return synced_once(tmp_path_factory.mktemp("synced"))
 
 
 @pytest.fixture
 def demo(synced: Account, tmp_path: Path) -> Iterator[Account]:
-    shutil.copytree(synced.data, tmp_path / "data", symlinks=True)
-    with account(synced.world.snapshot(), tmp_path) as demo:
+    with copy_of(synced, tmp_path) as demo:
         yield demo
 
 
