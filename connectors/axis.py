@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connectors.columns import keys_of, units_of
 from connectors.source import EPOCH, Answer, Stream, Window
 
 
@@ -40,10 +41,13 @@ class Located:
         return [place for place in self.places if place is not None]
 
     def keys_at(self, stream: Stream, place: int) -> frozenset[str]:
-        there = zip(self.answer.records, self.places, strict=True)
-        return frozenset(stream.key_of(record) for record, at in there if at == place)
+        there = zip(keys_of(stream, self.answer.records), self.places, strict=True)
+        return frozenset(key for key, at in there if at == place)
 
 
 def located(stream: Stream, axis: Axis, answer: Answer) -> Located:
+    units = units_of(stream, answer.records)
+    if units is not None:
+        return Located(answer, [-unit for unit in units] if axis.descending else units)
     moments = map(stream.cursor_of, answer.records)
     return Located(answer, [None if moment is None else axis.place(moment) for moment in moments])

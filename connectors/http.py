@@ -21,7 +21,7 @@ from connectors import responses
 from connectors.auth import Auth, Fixed
 from connectors.budget import Budget
 from connectors.clock import Clock
-from connectors.source import Check, Payload
+from connectors.source import Check, Parse, Payload
 from schemas.errors import AuthError, BudgetExhausted, FatalSourceError, Place, RetryableSourceError
 
 log = structlog.get_logger()
@@ -89,11 +89,16 @@ class HttpClient:
             await self._session.close()
 
     async def get(
-        self, group: str, path: str, query: Sequence[tuple[str, str]] = (), check: Check | None = None
+        self,
+        group: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        check: Check | None = None,
+        parse: Parse | None = None,
     ) -> Payload:
         url = self._url(path, group)
         return await self._send(
-            group, "GET", url.update_query(query) if query else url, None, check, self.auth
+            group, "GET", url.update_query(query) if query else url, None, check, self.auth, parse
         )
 
     async def post(
@@ -115,13 +120,14 @@ class HttpClient:
         body: Mapping[str, Any] | None,
         check: Check | None,
         auth: Auth | None,
+        parse: Parse | None = None,
     ) -> Payload:
         """Send until an answer is good, an error is final or the attempts are spent."""
         renewed = False
         for attempt in range(1, self._retries.attempts + 1):
             credential = await auth.headers() if auth else {}
             try:
-                payload = await self._once(group, method, url, credential, body)
+                payload = await self._once(group, method, url, credential, body, parse)
                 if check is not None:
                     check(payload.value)
                 return payload
@@ -140,7 +146,13 @@ class HttpClient:
         raise FatalSourceError("the source refuses a fresh credential", Place(self._source, "", group))
 
     async def _once(
-        self, group: str, method: str, url: URL, credential: Mapping[str, str], body: Mapping[str, Any] | None
+        self,
+        group: str,
+        method: str,
+        url: URL,
+        credential: Mapping[str, str],
+        body: Mapping[str, Any] | None,
+        parse: Parse | None,
     ) -> Payload:
         if self._ceiling is not None:
             self._ceiling.take(Place(self._source, "", group))
@@ -156,7 +168,7 @@ class HttpClient:
             self.answers[group, answer] += 1
             await asyncio.shield(self._budget.release(grant))
         place = Place(self._source, "", group, status)
-        value = responses.read(place, status, headers, raw, self._clock.now())
+        value = responses.read(place, status, headers, raw, self._clock.now(), parse)
         return Payload(value=value, body=raw, observed_at=responses.http_date(headers.get("Date")))
 
     async def _exchange(

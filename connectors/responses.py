@@ -7,7 +7,7 @@ credential into an error: of a refusal only the names of the fields at fault.
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -22,13 +22,20 @@ LONGEST_INTEGER = 4000  # digits
 PUNCTUATION = str.maketrans("", "", "_/[];")  # of the names of fields and parameters
 
 
-def read(place: Place, status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Any:
-    """The JSON value of a good answer.
+def read(
+    place: Place,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    now: datetime,
+    reader: Callable[[bytes], Any] | None = None,
+) -> Any:
+    """The JSON value of a good answer, as `reader` or else `parse` reads it.
 
     Raises AuthError (401, 403), RetryableSourceError (worth another try) or FatalSourceError (not).
     """
     if status in (200, 201):
-        return _value(place, body)
+        return _value(place, body, reader or parse)
     raise refusal(place, status, headers, body, now)
 
 
@@ -53,11 +60,11 @@ def refusal(place: Place, status: int, headers: Mapping[str, str], body: bytes, 
     return FatalSourceError(what, place)
 
 
-def _value(place: Place, body: bytes) -> Any:
+def _value(place: Place, body: bytes, reader: Callable[[bytes], Any]) -> Any:
     if not body.strip():
         raise RetryableSourceError("an empty answer where JSON was asked for", place)
     try:
-        value = parse(body)
+        value = reader(body)
     except (ValueError, RecursionError):
         raise RetryableSourceError("the answer is not JSON", place) from None
     if isinstance(value, dict) and "data" not in value and ("error" in value or "errors" in value):

@@ -144,6 +144,7 @@ class Payload:
     observed_at: datetime | None
 
 
+Parse = Callable[[bytes], Any]
 Check = Callable[[Any], None]  # raises RetryableSourceError where a value is not what was asked for
 
 
@@ -151,8 +152,15 @@ class Client(Protocol):
     """One request within budget; raises only errors of schemas.errors."""
 
     async def get(
-        self, group: str, path: str, query: Sequence[tuple[str, str]] = (), check: Check | None = None
-    ) -> Payload: ...
+        self,
+        group: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        check: Check | None = None,
+        parse: Parse | None = None,
+    ) -> Payload:
+        """`parse` in place of the usual reader of JSON; it raises ValueError where the body is none."""
+        ...
 
     async def post(
         self,

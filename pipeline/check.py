@@ -17,7 +17,7 @@ from typing import Any
 from connectors.clock import system_clock
 from connectors.registry import SOURCES
 from connectors.responses import parse
-from connectors.source import DAY, Check, Client, Payload, Query, Stream
+from connectors.source import DAY, Check, Client, Parse, Payload, Query, Stream
 from pipeline.config import Config, Source
 from pipeline.folders import Folders
 from pipeline.mapping import read_agents
@@ -120,8 +120,14 @@ class _Witness:
     answers: list[Payload]
 
     async def get(
-        self, group: str, path: str, query: Sequence[tuple[str, str]] = (), check: Check | None = None
+        self,
+        group: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        check: Check | None = None,
+        parse: Parse | None = None,
     ) -> Payload:
+        del parse  # the JSON itself is looked at
         self.answers.append(await self.client.get(group, path, query))
         if check is not None:
             check(self.answers[-1].value)

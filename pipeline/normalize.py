@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 from pydantic import BaseModel
 
-from connectors.source import Record
+from connectors.columns import Columns
 from pipeline.privacy import Privacy
 from schemas.contract import TIMESTAMP, Plain, TableContract
-from schemas.plain import Odd
+from schemas.plain import ODD
 
 DEEPEST = 100  # levels of an unknown field
 
@@ -27,7 +27,9 @@ def normalize(
     """Columns of the contract and `_observed_at`, the source's clock when it gave the rows."""
     columns: list[Any] = []
     for name in contract.columns.names[:-1]:
-        values = _hidden(contract, name, [getattr(record, name) for record in records], privacy)
+        values = [getattr(record, name) for record in records]
+        if _is_hidden(contract, name, privacy):
+            values = [privacy.hide(name, value) for value in values]
         columns.append(pa.array(values, type=contract.columns.field(name).type))
     columns.append(pa.array([_extra(record) for record in records], type=pa.string()))
     columns.append(pa.array([observed_at] * len(records), type=TIMESTAMP))
@@ -35,19 +37,17 @@ def normalize(
 
 
 def plain_rows(
-    contract: TableContract, records: Sequence[Record], observed_at: datetime, privacy: Privacy
+    contract: TableContract, records: Columns, observed_at: datetime, privacy: Privacy
 ) -> pa.Table | None:
-    """The same of wire records, where all of them are plain: no unknown field, each as it should be."""
-    fields = {one.wire for one in contract.plain}
+    """The same of records that were read as columns, where all of them are plain: each as it should be."""
     try:
-        if not records or not all(record.keys() <= fields for record in records):
-            return None
-        wire = {field: [record.get(field) for record in records] for field in fields}
-        columns = [_plain_column(contract, one, wire[one.wire], privacy) for one in contract.plain]
-    except (Odd, AttributeError, TypeError, ValueError, OverflowError):  # Arrow's own are of these
+        columns = [
+            _plain_column(contract, one, records.table.column(one.wire), privacy) for one in contract.plain
+        ]
+    except ODD:
         return None
     columns.append(pa.nulls(len(records), pa.string()))
-    columns.append(pa.array([observed_at] * len(records), type=TIMESTAMP))
+    columns.append(pa.repeat(pa.scalar(observed_at, TIMESTAMP), len(records)))
     return pa.table(columns, schema=staging_schema(contract))
 
 
@@ -55,17 +55,18 @@ def staging_schema(contract: TableContract) -> pa.Schema:
     return contract.columns.append(pa.field("_observed_at", TIMESTAMP, nullable=False))
 
 
-def _plain_column(contract: TableContract, one: Plain, values: Sequence[Any], privacy: Privacy) -> pa.Array:
+def _plain_column(
+    contract: TableContract, one: Plain, values: pa.ChunkedArray, privacy: Privacy
+) -> pa.ChunkedArray:
     column = one.read(values)
-    hidden = _hidden(contract, one.column, values, privacy)
-    return column if hidden is values else pa.array(hidden, column.type)
+    if not _is_hidden(contract, one.column, privacy):
+        return column
+    hidden = [privacy.hide(one.column, value) for value in values.to_pylist()]
+    return pa.chunked_array([hidden], column.type)
 
 
-def _hidden(contract: TableContract, column: str, values: Sequence[Any], privacy: Privacy) -> Sequence[Any]:
-    """The values as they may be stored; the very same where nothing is to be hidden."""
-    if column not in contract.personal or privacy.keeps(column):
-        return values
-    return [privacy.hide(column, value) for value in values]
+def _is_hidden(contract: TableContract, column: str, privacy: Privacy) -> bool:
+    return column in contract.personal and not privacy.keeps(column)
 
 
 def _extra(record: BaseModel) -> str | None:

@@ -15,6 +15,7 @@ from datetime import datetime
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
+from connectors.columns import Columns, keys_of
 from connectors.source import Record, Stream
 from pipeline.normalize import normalize, plain_rows, staging_schema
 from pipeline.privacy import Privacy
@@ -59,9 +60,10 @@ def judge(
     stream: Stream, number: int, observed_at: datetime, records: Sequence[Record], privacy: Privacy
 ) -> Judged:
     """Each record of a page against the contract; all at once where they are plain."""
-    rows = plain_rows(stream.contract, records, observed_at, privacy) if stream.contract.plain else None
-    if rows is not None:
-        return Judged(number, observed_at, rows.column(stream.contract.key).to_pylist(), rows, {})
+    if isinstance(records, Columns):
+        rows = plain_rows(stream.contract, records, observed_at, privacy)
+        if rows is not None:
+            return Judged(number, observed_at, keys_of(stream, records), rows, {})
     return judge_each(stream, number, observed_at, records, privacy)
 
 

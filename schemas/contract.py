@@ -7,7 +7,6 @@ a migration.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -25,7 +24,8 @@ class Plain:
 
     column: str
     wire: str
-    read: Callable[[Sequence[Any]], pa.Array]
+    read: Callable[[pa.ChunkedArray], pa.ChunkedArray]
+    kind: pa.DataType = pa.string()  # on the wire: text, or int64
 
 
 @dataclass(frozen=True, slots=True)

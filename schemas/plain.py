@@ -1,13 +1,13 @@
 """How a whole column of plain values is read at once: what most pages consist of.
 
-Promises to read only what the record's contract reads, to the same value; anything else is `Odd`, and then each record
-of the page has to be looked at by itself. Never says what is wrong.
+Promises to read only what the record's contract reads, to the same value; anything else is one of `ODD`, and then each
+record of the page has to be looked at by itself. Never says what is wrong.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.contract import TIMESTAMP
 
@@ -19,64 +19,59 @@ class Odd(Exception):
     """A value that is not plain."""
 
 
-def text(values: Sequence[Any]) -> pa.Array:
-    return pa.array(values, pa.string())  # refuses what is no text, and a lone surrogate
+ODD = (Odd, pa.ArrowException)
 
 
-def key(values: Sequence[Any]) -> pa.Array:
+def text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return values
+
+
+def key(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text that is never missing and never empty."""
-    if not all(values):
+    if values.null_count or pc.min(pc.binary_length(values)).as_py() == 0:
         raise Odd
-    return text(values)
+    return values
 
 
-def present(values: Sequence[Any]) -> pa.Array:
-    """Text that is never missing."""
-    if None in values:
+def present(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Never missing."""
+    if values.null_count:
         raise Odd
-    return text(values)
+    return values
 
 
-def filled(values: Sequence[Any]) -> pa.Array:
+def filled(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Whether there is any text."""
-    return pa.array([value is not None and value != "" for value in values], pa.bool_())
+    return pc.greater(pc.fill_null(pc.binary_length(values), 0), 0)
 
 
-def whole(kind: pa.DataType) -> Callable[[Sequence[Any]], pa.Array]:
-    """Integers or nothing; a float or a boolean is neither."""
-
-    def read(values: Sequence[Any]) -> pa.Array:
-        if not set(map(type, values)) <= {int, type(None)}:
-            raise Odd
-        return pa.array(values, kind)
-
-    return read
+def whole(kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.ChunkedArray]:
+    """Integers or nothing."""
+    return lambda values: values.cast(kind)
 
 
-def between(least: int, most: int, kind: pa.DataType) -> Callable[[Sequence[Any]], pa.Array]:
+def between(least: int, most: int, kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.ChunkedArray]:
     """Integers of a range, never missing."""
 
-    def read(values: Sequence[Any]) -> pa.Array:
-        if set(map(type, values)) != {int} or min(values) < least or max(values) > most:
+    def read(values: pa.ChunkedArray) -> pa.ChunkedArray:
+        ends = pc.min_max(present(values)).as_py()
+        if ends["min"] < least or ends["max"] > most:
             raise Odd
-        return pa.array(values, kind)
+        return values.cast(kind)
 
     return read
 
 
-def time(values: Sequence[Any]) -> pa.Array:
+def time(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """ISO 8601 with a zone, or nothing."""
-    texts = text(values)
-    written = [value for value in values if value is not None]
-    if written:
-        shortest = min(map(len, written))
-        if shortest < SHORTEST_TIME or min(written)[:4] < YEARS[0] or max(written)[:4] > YEARS[1]:
+    if values.null_count < len(values):
+        ends = pc.min_max(values).as_py()
+        shortest = pc.min(pc.binary_length(values)).as_py()
+        if shortest < SHORTEST_TIME or ends["min"][:4] < YEARS[0] or ends["max"][:4] > YEARS[1]:
             raise Odd
-    return texts.cast(TIMESTAMP)
+    return values.cast(TIMESTAMP)
 
 
-def moment(values: Sequence[Any]) -> pa.Array:
+def moment(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """A time that is never missing."""
-    if None in values:
-        raise Odd
-    return time(values)
+    return time(present(values))

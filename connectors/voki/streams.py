@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.columns import Columns, reading
 from connectors.responses import parse
 from connectors.source import (
     DAY,
@@ -20,6 +21,7 @@ from connectors.source import (
     Answer,
     Client,
     Limit,
+    Parse,
     Query,
     Record,
     SourceTotals,
@@ -39,6 +41,7 @@ AUTH = "auth"
 RATINGS = (1, 2, 3, 4, 5)
 
 
+META = ("current_page", "page_size", "total_pages", "total_count")
 STATUSES = ("queued", "active", "completed", "missed", "cancelled")
 
 
@@ -82,13 +85,14 @@ def streams(account: Account) -> tuple[Stream, ...]:
 def _stream(account: Account, one: Collection) -> Stream:
     by_day = account.assume.get("date_unit", "second") == "day"
     settle = account.assume.get("settle", timedelta(seconds=5))
+    reader = reading(one.contract, META) if one.contract.plain else parse
     return Stream(
         name=one.name,
         contract=one.contract,
         group=one.name,
-        ask=_Pages(account, one).ask,
+        ask=_Pages(account, one, reader).ask,
         totals=_Totals(account).ask if one.name == LIST else None,
-        decode=lambda body: parse(body)["data"],
+        decode=lambda body: reader(body)["data"],
         cursor_of=cursor_of if one.dated else placeless,
         key_of=key_of,
         unit=DAY if by_day and one.dated else SECOND,
@@ -123,8 +127,8 @@ def date_bounds(account: Account, lower: datetime | None, upper: datetime | None
 class _Pages:
     """Asks for pages; remembers the page size that the source really gives, once it has been seen."""
 
-    def __init__(self, account: Account, one: Collection) -> None:
-        self._account, self._one = account, one
+    def __init__(self, account: Account, one: Collection, parse: Parse) -> None:
+        self._account, self._one, self._parse = account, one, parse
         self._size: int | None = None
 
     async def ask(self, client: Client, query: Query) -> Answer:
@@ -150,7 +154,9 @@ class _Pages:
                     raise RetryableSourceError("a page has fewer records than it says", place)
                 self._size = len(records)
 
-        payload = await client.get(self._one.name, f"/api/v1/{self._one.name}", parameters, check)
+        payload = await client.get(
+            self._one.name, f"/api/v1/{self._one.name}", parameters, check, self._parse
+        )
         records, total, given = _list(payload.value, Place(), size)
         behind = total - (query.number - 1) * given - len(records)
         return Answer(records, total, behind <= 0, payload.observed_at, payload.body)
@@ -159,7 +165,7 @@ class _Pages:
 def _list(value: Any, place: Place, size: int) -> tuple[Sequence[Record], int, int]:
     """(records, total_count, page_size) of the documented envelope, or RetryableSourceError."""
     data, meta = (value.get("data"), value.get("meta")) if isinstance(value, dict) else (None, None)
-    if not isinstance(data, list) or not isinstance(meta, dict):
+    if not isinstance(data, list | Columns) or not isinstance(meta, dict):
         raise RetryableSourceError("the answer is not a list with data and meta", place)
     total, given = _count(meta.get("total_count")), _count(meta.get("page_size", size))
     if total is None or not given:

@@ -4,22 +4,29 @@ Kills: a float or a boolean that passes for a rating; a time that one way reads 
 an unknown one or a value of the wrong kind on an otherwise plain page; personal data that is read past `privacy`.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from connectors.axis import Axis, located
+from connectors.columns import Columns, keys_of, reading
+from connectors.responses import parse
 from connectors.simulator.year import generate
-from connectors.source import Account, Limit, Stream
-from connectors.voki.streams import streams
+from connectors.source import SECOND, Account, Answer, Limit, Stream
+from connectors.voki.streams import META, streams
 from pipeline.normalize import plain_rows
 from pipeline.privacy import Privacy
 from pipeline.validate import judge, judge_each
 
+AXES = (Axis(SECOND, descending=False), Axis(SECOND, descending=True))
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 KEEP = Privacy()
 RULES = [KEEP, Privacy({"comment": "pseudonym", "customer_name": "drop"}, SecretStr("key"))]
@@ -99,14 +106,34 @@ VALUES: tuple[Any, ...] = (
 )
 
 
+def body_of(records: Sequence[Any]) -> bytes:
+    return json.dumps({"data": records, "meta": dict.fromkeys(META, 1)}).encode()
+
+
 def agree(stream: Stream, records: Sequence[Any], privacy: Privacy) -> None:
     """Both ways say the same; `plain_rows` may also say nothing."""
+    body = body_of(records)
+    read = reading(stream.contract, META)(body)["data"]
+    assert repr(list(read)) == repr(list(records))  # a NaN is not equal to itself
+    assert keys_of(stream, read) == [stream.key_of(record) for record in records]
+    for axis in AXES:
+        answer = Answer(records, None, None, None, body)
+        assert (
+            located(stream, axis, replace(answer, records=read)).places
+            == located(stream, axis, answer).places
+        )
     slow = judge_each(stream, 1, NOW, records, privacy)
-    fast = plain_rows(stream.contract, records, NOW, privacy)
+    fast = plain_rows(stream.contract, read, NOW, privacy) if isinstance(read, Columns) else None
     assert fast is None or (not slow.letters and fast.equals(slow.rows))
-    whole = judge(stream, 1, NOW, records, privacy)
+    whole = judge(stream, 1, NOW, read, privacy)
     assert whole.rows.equals(slow.rows)
     assert (whole.keys, whole.letters) == (slow.keys, slow.letters)
+
+
+def rows_of(stream: Stream, records: Sequence[Any]) -> pa.Table | None:
+    """What is read at once; None where it is not."""
+    read = reading(stream.contract, META)(body_of(records))["data"]
+    return plain_rows(stream.contract, read, NOW, KEEP) if isinstance(read, Columns) else None
 
 
 @pytest.mark.parametrize("privacy", RULES, ids=["keep", "hide"])
@@ -136,16 +163,115 @@ def test_whatever_a_page_consists_of(stream: Stream, changes: list[dict[str, Any
     agree(stream, [plain | {"id": f"e{n}"} | change for n, change in enumerate(changes)], privacy)
 
 
-@pytest.mark.parametrize("records", [[], ["text"], [None], [[1] * 8], [7]])
+@pytest.mark.parametrize(
+    "records", [[], ["text"], [None], [[1] * 8], [7], [None, EVALUATION], [EVALUATION, []]]
+)
 def test_what_is_no_record_is_left_to_the_slow_way(records: list[Any]) -> None:
-    assert plain_rows(EVALUATIONS.contract, records, NOW, KEEP) is None
+    assert rows_of(EVALUATIONS, records) is None
     agree(EVALUATIONS, records, KEEP)
 
 
 def test_the_documented_form_is_plain() -> None:
     """Else everything would be right, and slow."""
     rows = generate(3, 300).rows()
-    assert plain_rows(EVALUATIONS.contract, rows, NOW, KEEP) is not None
+    assert rows_of(EVALUATIONS, rows) is not None
     agree(EVALUATIONS, rows, KEEP)
     for stream in STREAMS:
-        assert plain_rows(stream.contract, [PLAIN[stream.name]], NOW, KEEP) is not None
+        assert rows_of(stream, [PLAIN[stream.name]]) is not None
+
+
+RECORD = b'{"id":"e1","rating":5,"inserted_at":"2025-03-01T10:20:30Z"}'
+PAGE = b'{"data":[' + RECORD + b'],"meta":{"current_page":1,"page_size":1,"total_pages":1,"total_count":1}}'
+READ = reading(EVALUATIONS.contract, META)
+BODIES = (
+    *(
+        PAGE,
+        b"\xef\xbb\xbf" + PAGE,
+        PAGE.decode().encode("utf-16"),
+        PAGE.replace(b",", b"\n , ") + b" \r\n",
+        b"\n" + PAGE,
+    ),
+    *(PAGE + PAGE, PAGE + b"\n" + PAGE, PAGE + b"x", PAGE[:-1], PAGE.replace(b"e1", b"\xff"), b"/**/" + PAGE),
+    *(
+        PAGE.replace(b"e1", rb"\u0041"),
+        PAGE.replace(b"e1", rb"\ud83d\ude00"),
+        PAGE.replace(b"e1", rb"\ude00\ud83d"),
+    ),
+    *(PAGE.replace(b"e1", b"a\nb"), PAGE.replace(b"e1", rb"\x"), PAGE.replace(b'"e1"', b"'e1'")),
+    *(
+        PAGE.replace(b":5", one)
+        for one in (b":05", b":5.0", b":5e0", b":-0", b":+5", b":NaN", b":Infinity", b":0x5")
+    ),
+    *(
+        PAGE.replace(b":5", one)
+        for one in (b":5,", b':5,"rating":4', b':5,"id":"e2"', b':5,"new":"2025-03-01"', b":")
+    ),
+    *(
+        PAGE.replace(b":1}", one)
+        for one in (b":1.0}", b":1e0}", b":-0}", b":null}", b":NaN}", b":%d}" % 10**30, b':"1"}')
+    ),
+    *(
+        PAGE.replace(b":1}", one)
+        for one in (b':1,"since":"2025-03-01"}', b':1,"total_count":2}', b':1,"pages":[1,"a"]}')
+    ),
+    *(
+        PAGE.replace(b":1}", one)
+        for one in (b':1,"pages":{"next":null,"more":true}}', b':1,"pages":{"to":"2025-03-01"}}')
+    ),
+    *(
+        PAGE[:-1] + one
+        for one in (
+            b',"data":[]}',
+            b',"data":null}',
+            b',"meta":7}',
+            b',"meta":null}',
+            b',"version":"2025-03-01"}',
+        )
+    ),
+    *(
+        b"",
+        b" ",
+        b"null",
+        b"7",
+        b"[]",
+        b"{}",
+        b'"text"',
+        b'{"data":null}',
+        b'{"data":{}}',
+        b'{"data":[]}',
+        b'{"data":[{}]}',
+    ),
+    *(
+        b'{"data":[null]}',
+        b'{"data":[[]]}',
+        b'{"data":"text"}',
+        b'{"meta":{}}',
+        b"<html>",
+        b'{"errors":{}}',
+        b"[" * 9000,
+    ),
+)
+
+
+def said(read: Callable[[bytes], Any], body: bytes) -> str:
+    """The value, or the kind of refusal, as the callers tell them apart."""
+    try:
+        value = read(body)
+    except (ValueError, RecursionError):
+        return "no JSON"
+    if isinstance(value, dict) and isinstance(value.get("data"), Columns):
+        value = {**value, "data": list(value["data"])}
+    return repr(sorted(value.items()) if isinstance(value, dict) else value)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_body_means_the_same_to_both_readers(body: bytes) -> None:
+    """A mutant that drops the check of UTF-8, of a second document or of the fields beside the records dies here."""
+    assert said(READ, body) == said(parse, body)
+
+
+@given(st.binary(max_size=3), st.integers(0, len(PAGE)), st.integers(0, 3))
+@settings(max_examples=500, deadline=None)
+def test_a_damaged_body_means_the_same_to_both_readers(piece: bytes, place: int, cut: int) -> None:
+    body = PAGE[:place] + piece + PAGE[place + cut :]
+    assert said(READ, body) == said(parse, body)
