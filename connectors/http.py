@@ -11,6 +11,7 @@ import ssl
 from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import aiohttp
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 
 _T = TypeVar("_T")
 
+LARGE_BODY = 1 << 16  # bytes: what is parsed beside the event loop
 LARGEST_BODY = 64 << 20  # bytes, unpacked
 TOTAL_TIMEOUT = 60.0  # seconds from the grant to the last byte; the budget's `hold` is longer
 LONGEST_WAIT = 120.0  # seconds: a source that asks for more is left to the next run
@@ -168,7 +170,8 @@ class HttpClient:
             self.answers[group, answer] += 1
             await asyncio.shield(self._budget.release(grant))
         place = Place(self._source, "", group, status)
-        value = responses.read(place, status, headers, raw, self._clock.now(), parse)
+        reading = partial(responses.read, place, status, headers, raw, self._clock.now(), parse)
+        value = await asyncio.to_thread(reading) if len(raw) > LARGE_BODY else reading()
         return Payload(value=value, body=raw, observed_at=responses.http_date(headers.get("Date")))
 
     async def _exchange(

@@ -7,10 +7,10 @@ records is a changed source, not broken records: QuarantineOverflow.
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
@@ -110,21 +110,21 @@ def check_share(stream: Stream, page: Judged, max_share: float) -> None:
 def newest(contract: TableContract, pages: Iterable[Judged]) -> Validated:
     """One outcome per key: that of the newest answer, by the source's clock, that holds it."""
     ordered = sorted(pages, key=lambda page: (page.observed_at, page.number))
-    latest: dict[str, tuple[int, int]] = {}  # of a key, the turn of its page and its place there
-    older: defaultdict[int, set[int]] = defaultdict(set)  # places of each turn that a later record takes
-    for turn, page in enumerate(ordered):
-        places = {key: n for n, key in enumerate(page.keys)}
-        if len(places) < len(page.keys):
-            older[turn].update(set(range(len(page.keys))).difference(places.values()))
-        for key in latest.keys() & places.keys():
-            there, place = latest[key]
-            older[there].add(place)
-        latest.update((key, (turn, place)) for key, place in places.items())
-    left = [_without(page, older[turn]) if turn in older else page for turn, page in enumerate(ordered)]
-    fetched = sum(len(page.keys) for page in ordered)
+    keys = list(chain.from_iterable(page.keys for page in ordered))
+    last = {key: turn for turn, key in enumerate(keys)}
+    left = ordered if len(last) == len(keys) else list(_last(ordered, last))
     rows = pa.concat_tables([staging_schema(contract).empty_table(), *(page.rows for page in left)])
     dead = [letter for page in left for letter in page.letters.values()]
-    return Validated(fetched, rows, _children(contract, left), dead, duplicates=fetched - len(latest))
+    return Validated(len(keys), rows, _children(contract, left), dead, duplicates=len(keys) - len(last))
+
+
+def _last(pages: Iterable[Judged], last: Mapping[str, int]) -> Iterator[Judged]:
+    """Each page with only those of its records that are the `last` of their key, counted over all pages."""
+    first = 0
+    for page in pages:
+        older = {n for n, key in enumerate(page.keys) if last[key] != first + n}
+        yield _without(page, older) if older else page
+        first += len(page.keys)
 
 
 def _without(page: Judged, older: Collection[int]) -> Judged:

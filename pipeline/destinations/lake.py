@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -34,6 +35,8 @@ from schemas.errors import PublishError
 
 log = structlog.get_logger()
 
+COPY = "warehouse.duckdb"
+DISKS = 2  # files that are written at once, while the rows of the next are read
 READERS = 0o640  # files that an analyst or a BI tool of the same group may read
 READERS_FOLDER = 0o750
 
@@ -111,34 +114,43 @@ def _write(
     warehouse: Path, fresh: Path, previous: Path | None, run_id: str, contracts: Sequence[TableContract]
 ) -> list[File]:
     known = {one.path.rpartition("/")[0]: one for one in read_manifest(previous)} if previous else {}
-    with connect(warehouse) as db:
+    with connect(warehouse) as db, ThreadPoolExecutor(DISKS) as disk:
         db.execute("CHECKPOINT")
         verify(db)
-        parts = [
+        copying = disk.submit(_copy, warehouse, fresh / COPY)  # nothing writes to the file any more
+        writing: list[Future[File]] = []
+        for part in [
             *(part for contract in contracts for part in _partitions(db, contract)),
             *_whole_tables(db, run_id),
-        ]
-        files = []
-        for part in parts:
+        ]:
             same = known.get(part.folder)
             if previous and same and same.version == part.version and _whole(previous, same):
-                files.append(_link(fresh, previous, replace(same, table=part.table, rows=part.rows)))
+                same = replace(same, table=part.table, rows=part.rows)
+                writing.append(disk.submit(_link, fresh, previous, same))
             else:
-                files.append(_file(fresh, part, run_id))
-    copy = fresh / "warehouse.duckdb"
-    shutil.copyfile(warehouse, copy)
-    copy.chmod(READERS)
-    sync_file(copy)
+                writing.append(disk.submit(_file, fresh, part, part.read(), run_id))
+            for earlier in writing[-1 - DISKS : -DISKS]:  # no more tables in memory than this
+                earlier.result()
+        files = [one.result() for one in writing]
+        warehouse_sha256 = copying.result()
     manifest = {
         "run_id": run_id,
         "number": 1 + max(map(_number, fresh.parent.iterdir())),
-        "warehouse": {"path": copy.name, "sha256": _sha256(copy)},
+        "warehouse": {"path": COPY, "sha256": warehouse_sha256},
         "files": [asdict(one) for one in files],
     }
     replace_file(fresh / "manifest.json", json.dumps(manifest, indent=1).encode(), READERS)
     for folder, _, _ in os.walk(fresh):
         sync_folder(Path(folder))
     return files
+
+
+def _copy(warehouse: Path, copy: Path) -> str:
+    """Copy the warehouse; the checksum of what was written."""
+    shutil.copyfile(warehouse, copy)
+    copy.chmod(READERS)
+    sync_file(copy)
+    return _sha256(copy)
 
 
 def _partitions(db: duckdb.DuckDBPyConnection, contract: TableContract) -> Iterator[Part]:
@@ -187,14 +199,14 @@ def _lake_schema(contract: TableContract) -> pa.Schema:
     return pa.schema([pa.field("tenant", pa.string(), nullable=False), *contract.columns, *load])
 
 
-def _file(fresh: Path, part: Part, run_id: str) -> File:
+def _file(fresh: Path, part: Part, content: pa.Table, run_id: str) -> File:
     """Write a part; its name is unique to the run, so that no cache takes it for an older file."""
     folder = fresh / part.folder
     _make(folder)
     path = folder / f"{run_id}.parquet"
     with path.open("xb") as sink:
         path.chmod(READERS)
-        pq.write_table(part.read(), sink, compression="zstd", write_page_checksum=True)
+        pq.write_table(content, sink, compression="zstd", write_page_checksum=True)
         sink.flush()
         os.fsync(sink.fileno())
     return File(str(path.relative_to(fresh)), part.table, part.rows, part.version, _sha256(path))
@@ -204,7 +216,7 @@ def _make(folder: Path) -> None:
     """With the folders above it, which `parents=True` would give to everybody under a lax umask."""
     if not folder.exists():
         _make(folder.parent)
-        folder.mkdir(mode=READERS_FOLDER)
+        folder.mkdir(mode=READERS_FOLDER, exist_ok=True)  # another file's thread may be making it
 
 
 def _whole(snapshot: Path, one: File) -> bool:

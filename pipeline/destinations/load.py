@@ -190,8 +190,10 @@ def _bury(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime
         return 0, 0
     owner = _owner(package)
     connection.execute(statement("load/gone"), {**owner, "oldest": package.oldest})
+    if not _gone(connection):
+        return 0, 0
     withheld = _spare_purged(connection, owner)
-    [(gone,)] = connection.execute("SELECT count(*) FROM gone").fetchall()
+    gone = _gone(connection)
     if gone > (MANY if package.contract.cursor else FEW):
         [(present,)] = connection.execute(statement("load/range"), owner).fetchall()
         if gone > LARGE_SHARE * present:
@@ -200,6 +202,11 @@ def _bury(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime
     if gone:
         tables.bury(connection, package.contract, owner, now, package.run_id)
     return gone, withheld
+
+
+def _gone(connection: duckdb.DuckDBPyConnection) -> int:
+    [(count,)] = connection.execute("SELECT count(*) FROM gone").fetchall()
+    return int(count)
 
 
 def _spare_purged(connection: duckdb.DuckDBPyConnection, owner: dict[str, Any]) -> int:

@@ -112,7 +112,7 @@ def below(folder: Path, file: Path) -> Iterator[Event]:
         pid, _, text = line.partition(" ")
         text = text.strip()
         if text.endswith("<unfinished ...>"):
-            halves[pid] = text.removesuffix("<unfinished ...>")
+            halves[pid] = text.removesuffix("<unfinished ...>").rstrip()
             continue
         if resumed := re.match(r"<\.\.\. \w+ resumed>", text):
             text = halves.pop(pid, "") + text[resumed.end() :]
