@@ -13,11 +13,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ import pyarrow.parquet as pq
 import structlog
 
 from pipeline.destinations import tables
-from pipeline.destinations.warehouse import Fence, arrow, connect, rows, verify
+from pipeline.destinations.warehouse import Fence, batches, connect, rows, verify
 from pipeline.files import replace_file, sync_file, sync_folder
 from pipeline.statements import statement
 from schemas.contract import LOAD_COLUMNS, TIMESTAMP, TableContract
@@ -105,9 +106,8 @@ class Part:
 
     folder: str
     table: str
-    rows: int
     version: str
-    read: Callable[[], pa.Table]
+    read: Callable[[], pa.RecordBatchReader]
 
 
 def _write(
@@ -123,13 +123,8 @@ def _write(
             *(part for contract in contracts for part in _partitions(db, contract)),
             *_whole_tables(db, run_id),
         ]:
-            same = known.get(part.folder)
-            if previous and same and same.version == part.version and _whole(previous, same):
-                same = replace(same, table=part.table, rows=part.rows)
-                writing.append(disk.submit(_link, fresh, previous, same))
-            else:
-                writing.append(disk.submit(_file, fresh, part, part.read(), run_id))
-            for earlier in writing[-1 - DISKS : -DISKS]:  # no more tables in memory than this
+            writing.append(_begin(disk, fresh, previous, known.get(part.folder), part, run_id))
+            for earlier in writing[-1 - DISKS : -DISKS]:  # no more of them in memory than this
                 earlier.result()
         files = [one.result() for one in writing]
         warehouse_sha256 = copying.result()
@@ -143,6 +138,22 @@ def _write(
     for folder, _, _ in os.walk(fresh):
         sync_folder(Path(folder))
     return files
+
+
+def _begin(
+    disk: ThreadPoolExecutor, fresh: Path, previous: Path | None, same: File | None, part: Part, run_id: str
+) -> Future[File]:
+    """A part on its way: linked where it has not changed, else written while the next one is read."""
+    if previous and same and same.version == part.version and _whole(previous, same):
+        return disk.submit(_link, fresh, previous, replace(same, table=part.table))
+    reader = part.read()
+    head = list(islice(reader, 2))
+    writing = disk.submit(_file, fresh, part, run_id, reader.schema, chain(head, reader))
+    if (
+        len(head) > 1
+    ):  # a large one is never in memory as a whole: its reader and `db` are in use till its end
+        writing.result()
+    return writing
 
 
 def _copy(warehouse: Path, copy: Path) -> str:
@@ -163,7 +174,6 @@ def _partitions(db: duckdb.DuckDBPyConnection, contract: TableContract) -> Itera
         yield Part(
             folder=f"{contract.table}/source={found['source']}{month}",
             table=contract.table,
-            rows=found["rows"],
             version=f"{_version(schema)}:{found['version']}",
             read=partial(_rows_of, db, contract, values, schema),
         )
@@ -174,15 +184,17 @@ def _whole_tables(db: duckdb.DuckDBPyConnection, run_id: str) -> Iterator[Part]:
     for one in rows(db, statement("publish/tables")):
         name = f"{one['schema']}/{one['name']}"
         sql = f'SELECT * FROM "{one["schema"]}"."{one["name"]}"'  # noqa: S608 - names of our own catalog
-        [(count,)] = db.execute(f"SELECT count(*) FROM ({sql})").fetchall()  # noqa: S608 - as above
-        yield Part(name, one["name"], count, run_id, partial(arrow, db, sql))
+        yield Part(name, one["name"], run_id, partial(batches, db, sql))
 
 
 def _rows_of(
     db: duckdb.DuckDBPyConnection, contract: TableContract, values: Mapping[str, Any], schema: pa.Schema
-) -> pa.Table:
+) -> pa.RecordBatchReader:
     tables.bind(db, contract)
-    return arrow(db, statement("publish/rows"), values).select(schema.names).cast(schema)
+    found = batches(db, statement("publish/rows"), values)
+    return pa.RecordBatchReader.from_batches(
+        schema, (batch.select(schema.names).cast(schema) for batch in found)
+    )
 
 
 def _version(schema: pa.Schema) -> str:
@@ -199,17 +211,21 @@ def _lake_schema(contract: TableContract) -> pa.Schema:
     return pa.schema([pa.field("tenant", pa.string(), nullable=False), *contract.columns, *load])
 
 
-def _file(fresh: Path, part: Part, content: pa.Table, run_id: str) -> File:
+def _file(fresh: Path, part: Part, run_id: str, schema: pa.Schema, content: Iterable[pa.RecordBatch]) -> File:
     """Write a part; its name is unique to the run, so that no cache takes it for an older file."""
     folder = fresh / part.folder
     _make(folder)
     path = folder / f"{run_id}.parquet"
+    count = 0
     with path.open("xb") as sink:
         path.chmod(READERS)
-        pq.write_table(content, sink, compression="zstd", write_page_checksum=True)
+        with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
+            for batch in content:
+                writer.write_batch(batch)
+                count += batch.num_rows
         sink.flush()
         os.fsync(sink.fileno())
-    return File(str(path.relative_to(fresh)), part.table, part.rows, part.version, _sha256(path))
+    return File(str(path.relative_to(fresh)), part.table, count, part.version, _sha256(path))
 
 
 def _make(folder: Path) -> None:

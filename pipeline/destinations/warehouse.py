@@ -32,6 +32,7 @@ DAMAGE = re.compile(
 )
 VERSION = "SELECT coalesce(max(version), 0) FROM meta.schema_version"
 
+BATCH = 122_880  # rows: a row group in DuckDB's file, and in the lake's
 Fence = Callable[[], AbstractContextManager[None]]  # holds the lease still while a commit happens
 
 
@@ -140,8 +141,14 @@ def arrow(
     connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any] | None = None
 ) -> pa.Table:
     """The result of one statement as an Arrow table."""
-    table: pa.Table = connection.sql(sql, params=dict(values) if values else None).to_arrow_table()
-    return table
+    return batches(connection, sql, values).read_all()
+
+
+def batches(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any] | None = None
+) -> pa.RecordBatchReader:
+    """The same in batches of at most `BATCH` rows, to be read before the connection is used again."""
+    return connection.sql(sql, params=dict(values) if values else None).to_arrow_reader(BATCH)
 
 
 def verify(connection: duckdb.DuckDBPyConnection) -> None:
