@@ -18,10 +18,11 @@ from connectors.clock import system_clock
 from connectors.registry import SOURCES
 from connectors.responses import parse
 from connectors.source import DAY, Check, Client, Parse, Payload, Query, Stream
+from pipeline.accounts import listed_only
 from pipeline.config import Config, Source
 from pipeline.folders import Folders
 from pipeline.mapping import read_agents
-from pipeline.sources import ONCE, OpenSource, listed_only, open_source
+from pipeline.sources import ONCE, OpenSource, open_source
 from schemas.errors import EvalsyncError, RetryableSourceError
 
 FEW = 3  # rows that are asked for, to see whether so many are given

@@ -15,6 +15,7 @@ from connectors.source import EPOCH, Window
 from pipeline.audit import LEAST, Audited, audit_stream, reaches_back
 from pipeline.job import Job
 from pipeline.receipt import HistoryReceipt, StreamReceipt
+from pipeline.reconcile import kept_here
 from pipeline.reread import allowance, look_again, never_again
 from pipeline.sources import OpenSource
 from schemas.errors import EvalsyncError
@@ -111,10 +112,3 @@ async def _beyond_retention(job: Job) -> str | None:
     window = Window(EPOCH, job.extraction.stream.floor(watermark - job.retention))
     older = await job.store.figures(job.source, job.tenant, job.extraction.stream, window)
     return kept_here(int(older.figures["total"] or 0), window)
-
-
-def kept_here(rows: int, window: Window) -> str | None:
-    """The sentence about rows older than the declared retention."""
-    if rows == 0:
-        return None
-    return f"{rows:,} rows before {window.upper:%Y-%m-%d} are kept here; the source may have purged them"

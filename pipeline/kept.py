@@ -10,10 +10,10 @@ from pathlib import Path
 
 from connectors.source import Stream
 from pipeline import notes
+from pipeline.accounts import account_of, streams_of
 from pipeline.config import Source
 from pipeline.folders import Folders
 from pipeline.notes import Note
-from pipeline.sources import account_of, streams_of
 from schemas.errors import ConfigError
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.clock import system_clock
 from connectors.source import EPOCH, Account, Stream
+from pipeline.accounts import account_of, streams_of
 from pipeline.config import Config
 from pipeline.destinations.warehouse import connect, rows
 from pipeline.folders import Folders
@@ -16,7 +17,6 @@ from pipeline.passes import packed
 from pipeline.present import apply_settings, present
 from pipeline.receipt import iso
 from pipeline.run import privacy_of
-from pipeline.sources import account_of, streams_of
 from pipeline.statements import statement
 from pipeline.validate import judge
 

@@ -17,11 +17,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from connectors.clock import Clock
+from pipeline.accounts import account_of, streams_of
 from pipeline.config import Config
 from pipeline.folders import Folders
 from pipeline.freshness import allowed_age
 from pipeline.ledger import Ledger
-from pipeline.sources import account_of, streams_of
 
 __all__ = ["CONTENT_TYPE_LATEST", "exposition"]
 

@@ -15,6 +15,7 @@ from connectors.budget import Left
 from connectors.clock import system_clock
 from connectors.source import EPOCH, Account, Query, Stream
 from pipeline import package
+from pipeline.accounts import account_of, listed_only, selected, streams_of
 from pipeline.audit import LEAST
 from pipeline.config import Config
 from pipeline.destinations import tables
@@ -23,7 +24,7 @@ from pipeline.folders import Folders
 from pipeline.receipt import BudgetLeft, iso
 from pipeline.reread import allowance, expected
 from pipeline.run import Request, budget_left
-from pipeline.sources import ONCE, OpenSource, account_of, listed_only, open_source, selected, streams_of
+from pipeline.sources import ONCE, OpenSource, open_source
 from pipeline.statements import statement
 from schemas.errors import BudgetExhausted, ConfigError, SourceError
 

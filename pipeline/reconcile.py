@@ -93,3 +93,10 @@ def compare(window: Window, totals: SourceTotals, listed: int | None, loaded: Lo
 def unproven(window: Window, loaded: Loaded, reason: str, now: datetime) -> Proof:
     """Nothing could be compared."""
     return Proof(window, "unproven", None, int(loaded.figures["total"] or 0), {}, now, reason)
+
+
+def kept_here(rows: int, window: Window) -> str | None:
+    """The sentence about rows older than the declared retention."""
+    if rows == 0:
+        return None
+    return f"{rows:,} rows before {window.upper:%Y-%m-%d} are kept here; the source may have purged them"

@@ -25,6 +25,7 @@ import structlog
 from connectors.clock import Clock, system_clock
 from connectors.source import EPOCH
 from pipeline import extract, package
+from pipeline.accounts import selected
 from pipeline.config import Config, Source
 from pipeline.destinations import rebuild
 from pipeline.destinations.lake import current
@@ -39,7 +40,6 @@ from pipeline.present import TABLES, apply_settings, present
 from pipeline.privacy import Privacy
 from pipeline.receipt import Outcome, Receipt, iso
 from pipeline.run import privacy_of
-from pipeline.sources import selected
 from schemas.errors import ConfigError, LoadError, WarehouseBusy
 
 log = structlog.get_logger()

@@ -23,6 +23,7 @@ from connectors.http import Ceiling
 from connectors.registry import SOURCES, Connector
 from connectors.source import Stream
 from pipeline import package
+from pipeline.accounts import selected
 from pipeline.audit import Audited, audit_stream
 from pipeline.config import Config
 from pipeline.extract import Extraction
@@ -34,7 +35,7 @@ from pipeline.ledger import Claim
 from pipeline.present import apply_settings, present
 from pipeline.privacy import Privacy
 from pipeline.receipt import BudgetLeft, Receipt, StreamReceipt, outcome_of
-from pipeline.sources import OpenSource, open_source, selected
+from pipeline.sources import OpenSource, open_source
 from pipeline.sync import sync_stream
 from schemas.errors import ConfigError, EvalsyncError
 

@@ -1,16 +1,15 @@
-"""The sources of config.yaml, opened: account, budget and client of each; the built-in simulator where one is asked
-for. Promises that everything opened is closed, that a credential is only ever inside a SecretStr, and that a request
-is not forgotten with the file that it was granted by: the ledger of runs keeps their number too.
+"""The sources of config.yaml, opened: budget and client of each; the built-in simulator where one is asked for.
+
+Promises that everything opened is closed, and that a request is not forgotten with the file that it was granted by:
+the ledger of runs keeps their number too.
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
-from pydantic import SecretStr
 
 from connectors.budget import Budget
 from connectors.clock import Clock
@@ -18,11 +17,12 @@ from connectors.grants import Trace
 from connectors.http import Ceiling, HttpClient, Retries
 from connectors.registry import SOURCES, Connector
 from connectors.source import Account, Limit, Stream
-from pipeline.config import Config, EvaluagentSource, Source
+from pipeline.accounts import account_at, account_of, budget_key
+from pipeline.config import Source
 from pipeline.destinations.lake import current, read_manifest
 from pipeline.folders import Folders
 from pipeline.ledger import Ledger
-from schemas.errors import ConfigError, EvalsyncError
+from schemas.errors import EvalsyncError
 
 log = structlog.get_logger()
 
@@ -63,7 +63,7 @@ async def open_source(
     from pipeline.simulators import simulated
 
     async with simulated(source) as (base_url, credentials):
-        account = _account(source, base_url, credentials)
+        account = account_at(source, base_url, credentials)
         async with _open(source, account, connector, folders, clock, ceiling, stop, retries) as one:
             yield one
 
@@ -132,77 +132,3 @@ async def _saw_grants(ledger: Ledger, budget: Budget) -> None:
         await asyncio.to_thread(ledger.saw_grants, await budget.granted())
     except EvalsyncError as error:
         log.warning("grants_not_noted", why=str(error))
-
-
-def selected(config: Config, names: tuple[str, ...]) -> list[Source]:
-    """The sources that were asked for; all by default."""
-    known = {source.name: source for source in config.sources}
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"--source {name}: no such source; there are {', '.join(known)}")
-    return [source for source in config.sources if not names or source.name in names]
-
-
-def listed_only(source: Source) -> Source:
-    """The source without `details`: one list request is one request."""
-    return source.model_copy(update={"details": ()}) if isinstance(source, EvaluagentSource) else source
-
-
-def account_of(source: Source, connectors: Mapping[str, Connector] = SOURCES) -> Account:
-    """Who we are at a source; of one with a simulator, all but its address of the moment."""
-    region = getattr(source, "region", None)
-    base_url = connectors[source.system].regions[region] if region else source.base_url
-    return _account(source, base_url or "", _credentials(source))
-
-
-def streams_of(account: Account) -> tuple[Stream, ...]:
-    return SOURCES[account.system].streams(account)
-
-
-def _account(source: Source, base_url: str, credentials: dict[str, SecretStr]) -> Account:
-    return Account(
-        name=source.name,
-        system=source.system,
-        base_url=base_url,
-        tenant=source.tenant,
-        credentials=credentials,
-        streams=source.streams,
-        page_size=source.page_size,
-        limit=Limit(source.budget.per_minute, source.budget.per_day),
-        assume=source.assume.model_dump(),
-        options=_options(source),
-    )
-
-
-def _options(source: Source) -> dict[str, object]:
-    if not isinstance(source, EvaluagentSource):
-        return {}
-    return {
-        "mode": source.auth.mode if source.auth else "basic",
-        "integrations": source.integrations,
-        "details": source.details,
-    }
-
-
-def _credentials(source: Source) -> dict[str, SecretStr]:
-    """The secrets of `auth`, by name; an e-mail is one too."""
-    given = dict(source.auth or {})
-    return {
-        name: value if isinstance(value, SecretStr) else SecretStr(value)
-        for name, value in given.items()
-        if value is not None and name != "mode"
-    }
-
-
-def budget_key(source: Source, account: Account) -> str:
-    """Names the credential without being it: two sources on one credential share its budget.
-
-    At evaluagent the key's id is the credential: its secret may be renewed, its budget stays.
-    """
-    if source.simulator is not None:
-        return f"simulator:{source.name}"
-    secrets = {name: secret for name, secret in account.credentials.items() if name != "secret_key"}
-    tenant = "" if account.system == "evaluagent" else account.tenant
-    parts = [account.system, account.base_url, tenant]
-    parts += [secret.get_secret_value() for secret in secrets.values()]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

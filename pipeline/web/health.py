@@ -7,11 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.accounts import account_of, streams_of
 from pipeline.config import Config
 from pipeline.folders import Folders
 from pipeline.freshness import allowed_age
 from pipeline.runs import runs
-from pipeline.sources import account_of, streams_of
 from pipeline.status import status
 from pipeline.web.words import age
 

@@ -21,6 +21,7 @@ from connectors.registry import Connector
 from connectors.simulator.log import Arrival, Log
 from connectors.simulator.script import Fault, Script
 from connectors.source import Account, Stream, Window
+from pipeline.accounts import account_of
 from pipeline.config import Config, parse
 from pipeline.destinations.warehouse import connect
 from pipeline.folders import Folders
@@ -28,7 +29,7 @@ from pipeline.lease import hold
 from pipeline.package import Pass, Sealed, sealed
 from pipeline.receipt import Receipt, StreamReceipt
 from pipeline.run import Request, Unwatched, _job, run
-from pipeline.sources import account_of, open_source
+from pipeline.sources import open_source
 from pipeline.sync import sync_stream
 
 PAGE = 4  # rows; small, so that a few rows are several pages

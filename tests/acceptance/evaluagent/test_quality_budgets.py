@@ -27,9 +27,10 @@ from connectors.simulator.evaluagent.switches import ASSUMED, Switches
 from connectors.simulator.log import Arrival, most_in_window
 from connectors.simulator.script import Fault, Script, jitter
 from connectors.source import Limit
+from pipeline.accounts import account_of
 from pipeline.config import Config
 from pipeline.folders import Folders
-from pipeline.sources import account_of, open_source
+from pipeline.sources import open_source
 from schemas.errors import BudgetExhausted, FatalSourceError, RetryableSourceError
 
 WORLD = quality.table(3)

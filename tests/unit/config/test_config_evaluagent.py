@@ -12,8 +12,8 @@ import pytest
 
 from connectors.evaluagent.assumed import REGIONS, Assumed, assumed
 from connectors.registry import SOURCES
+from pipeline.accounts import account_of, budget_key, streams_of
 from pipeline.config import Config, EvaluagentSource, parse
-from pipeline.sources import account_of, budget_key, streams_of
 from schemas.errors import ConfigError
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
