@@ -5,11 +5,14 @@ more than so many items ahead, and nothing any more once nobody asks.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 async def ahead(items: AsyncGenerator[T], most: int) -> AsyncGenerator[T]:
@@ -35,3 +38,15 @@ async def _read(
         async for item in source:
             await room.acquire()
             read.put_nowait((item,))
+
+
+def one_ahead(items: Iterable[T], work: Callable[[T], R]) -> Generator[R]:
+    """What `work` makes of each item, on a thread that makes the next one meanwhile. Close it."""
+    with ThreadPoolExecutor(1) as thread:
+        coming: deque[Future[R]] = deque()
+        for item in items:
+            coming.append(thread.submit(work, item))
+            if len(coming) > 1:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()

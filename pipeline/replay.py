@@ -13,7 +13,7 @@ page is damaged it goes on without it, says so, and sets the watermark back, so 
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,10 +26,11 @@ from connectors.clock import Clock, system_clock
 from connectors.source import EPOCH
 from pipeline import extract, package
 from pipeline.accounts import selected
+from pipeline.ahead import one_ahead
 from pipeline.config import Config, Source
 from pipeline.destinations import rebuild
 from pipeline.destinations.lake import current
-from pipeline.destinations.load import load
+from pipeline.destinations.load import Package, load
 from pipeline.destinations.rebuild import Old
 from pipeline.destinations.warehouse import connect
 from pipeline.kept import Kept, first_lack, kept_of, lacking, sources_kept
@@ -201,24 +202,28 @@ def _stream(db: duckdb.DuckDBPyConnection, held: Held, one: Kept, after: int) ->
     """Load again what was loaded of a stream, in the same order."""
     privacy, name = privacy_of(held.config), one.stream.name
     done = Rebuilt(one.source, name)
-    for number, known in one.notes.items():
-        if number <= after:
-            continue
-        if held.stop.is_set():
-            break
+
+    def made(number: int) -> tuple[Note, Package, int, int]:
+        known = one.notes[number]
         note = known or _unknown(held, number)
         batch = _pages(one, note, privacy)
-        lost, since = note.pages - len(batch) if known else 1, note.begin
-        made = pack(one.source, one.stream, note, batch)
-        load(db, made, note.loaded_at, nullcontext)
-        done = replace(
-            done,
-            packages=done.packages + 1,
-            pages=done.pages + len(batch),
-            records=done.records + made.fetched,
-            lost=done.lost + lost,
-            since=min(since, done.since or since) if lost else done.since,
-        )
+        lost = note.pages - len(batch) if known else 1
+        return note, pack(one.source, one.stream, note, batch), len(batch), lost
+
+    numbers = [number for number in one.notes if number > after]
+    with closing(one_ahead(numbers, made)) as packages:
+        for note, whole, pages, lost in packages:
+            if held.stop.is_set():
+                break
+            load(db, whole, note.loaded_at, nullcontext)
+            done = replace(
+                done,
+                packages=done.packages + 1,
+                pages=done.pages + pages,
+                records=done.records + whole.fetched,
+                lost=done.lost + lost,
+                since=min(note.begin, done.since or note.begin) if lost else done.since,
+            )
     if done.since is not None:
         rebuild.set_back(db, one.source, name, done.since)
         log.warning("packages_damaged", source=one.source, stream=name, pages=done.lost, next="read again")

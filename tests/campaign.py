@@ -140,7 +140,7 @@ def run_lot(part: Part, names: Sequence[str]) -> Found:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "junit.xml"
         spread = ["-n", str(part.processes), "--dist", "load"] if part.processes else []
-        pytest("--show-capture=no", f"--junitxml={report}", *spread, *names)
+        pytest("--show-capture=no", "-o", "junit_family=xunit1", f"--junitxml={report}", *spread, *names)
         return read(report)
 
 

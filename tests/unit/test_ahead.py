@@ -4,12 +4,13 @@ Kills: an error that overtakes what was read before it; a queue without an end; 
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 
 import pytest
 
-from pipeline.ahead import ahead
+from pipeline.ahead import ahead, one_ahead
 
 MOST = 3
 
@@ -68,3 +69,34 @@ async def test_nothing_is_read_any_more_when_nobody_asks() -> None:
     given = source.given
     await settle()
     assert source.given == given
+
+
+def test_the_next_is_made_while_one_is_used_and_no_more() -> None:
+    """A mutant that makes everything first, or each only when it is asked for, fails."""
+    made: list[int] = []
+    second = threading.Event()
+
+    def work(item: int) -> int:
+        made.append(item)
+        if item == 2:
+            second.set()
+        return item * 10
+
+    with closing(one_ahead(range(1, 6), work)) as items:
+        assert next(items) == 10
+        assert second.wait(10)  # while the first is still in our hands
+        assert made == [1, 2]
+        assert list(items) == [20, 30, 40, 50]
+    assert made == [1, 2, 3, 4, 5]
+
+
+def test_what_went_wrong_with_one_is_raised_in_its_turn() -> None:
+    def work(item: int) -> int:
+        if item == 2:
+            raise ValueError(item)
+        return item
+
+    with closing(one_ahead([1, 2, 3], work)) as items:
+        assert next(items) == 1
+        with pytest.raises(ValueError, match="2"):
+            next(items)
