@@ -23,7 +23,7 @@ import pytest
 from nightly import ROOT, Account, copy_of, synced_once
 
 from pipeline.destinations import lake
-from pipeline.destinations.warehouse import Fence
+from pipeline.destinations.warehouse import BATCH, Fence
 from pipeline.present import rebuild_marts
 from schemas.errors import ConfigError, LoadError, PublishError
 from schemas.voki import EVALUATIONS
@@ -195,6 +195,28 @@ def test_a_lost_or_damaged_manifest_or_file_is_written_anew(demo: Account) -> No
     assert "month=2025-03" in whole
     (demo.current() / "manifest.json").write_text("{")
     assert months(next_night(demo)).keys() == whole.keys()
+
+
+def test_a_month_larger_than_a_row_group_is_written_in_pieces_with_every_row(demo: Account) -> None:
+    """In the order of time over all pieces; the parts that follow it are written too."""
+    with duckdb.connect(str(demo.data / "state" / "warehouse.duckdb")) as db:
+        db.execute(
+            "INSERT INTO core.evaluations BY NAME SELECT t.* REPLACE (t.evaluation_id || '-' || n AS evaluation_id,"
+            " TIMESTAMPTZ '2024-05-01 00:00:00+00' + n * INTERVAL 1 SECOND AS created_at)"
+            " FROM (FROM core.evaluations LIMIT 1) AS t, range(2 * $batch + 7) AS r(n)",
+            {"batch": BATCH},
+        )
+    snapshot = publish(demo, "large")
+    [large] = [one for one in snapshot.files if "month=2024-05" in one.path]
+    file = pq.ParquetFile(snapshot.folder / large.path)
+    sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
+    assert (sum(sizes), large.rows) == (2 * BATCH + 7, 2 * BATCH + 7)
+    assert max(sizes) <= BATCH
+    moments = file.read(["created_at"]).column(0)
+    assert moments.equals(moments.sort())
+    others = {one.path for one in snapshot.files} - {large.path}
+    assert all(pq.ParquetFile(snapshot.folder / one).metadata for one in others)
+    assert any(one.startswith("evaluations/") and "2025-" in one for one in others)
 
 
 def test_current_is_a_relative_link_so_that_the_folder_can_be_moved(demo: Account) -> None:
