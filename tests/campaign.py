@@ -145,7 +145,7 @@ def run_lot(part: Part, names: Sequence[str]) -> Found:
 
 
 def pytest(*arguments: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "pytest", "-m", "campaign", *arguments]
+    line = [sys.executable, "-m", "pytest", "-m", "campaign", "--timeout=7200", *arguments]
     return subprocess.run(line, cwd=TESTS.parent, check=False, stdout=stdout, text=True)
 
 
