@@ -175,13 +175,18 @@ def _merge(
     """(rows inserted, rows updated)."""
     child = package.contract.child
     tables.bind(connection, contract, child if contract is not package.contract else None)
-    values = {**_owner(package), "now": now, "run_id": package.run_id}
-    connection.execute(statement("load/changed"), values)
-    [(all_changed, known)] = connection.execute(
-        "SELECT count(*), count(*) FILTER (WHERE known) FROM changed"
+    owner = _owner(package)
+    connection.execute(statement("load/known"), owner)
+    [(staged, known)] = connection.execute(
+        "SELECT (SELECT count(*) FROM staging), (SELECT count(*) FROM known)"
     ).fetchall()
-    tables.write(connection, contract, _owner(package), now)
-    return all_changed - known, known
+    changed = 0
+    if known:
+        connection.execute(statement("load/changed"), {**owner, "now": now, "run_id": package.run_id})
+        [(changed,)] = connection.execute("SELECT count(*) FROM changed").fetchall()
+        tables.update(connection, contract, owner, now)
+    tables.insert(connection, contract, owner, now, package.run_id)
+    return staged - known, changed
 
 
 def _bury(connection: duckdb.DuckDBPyConnection, package: Package, now: datetime) -> tuple[int, int]:

@@ -37,15 +37,33 @@ def stage(connection: duckdb.DuckDBPyConnection, contract: TableContract) -> Non
     )
 
 
-def write(
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    contract: TableContract,
+    owner: dict[str, Any],
+    now: datetime,
+    run_id: str,
+) -> None:
+    """Put what is not `known` beside what is there."""
+    connection.execute(
+        f"INSERT INTO core.{contract.table} BY NAME SELECT CAST($source AS VARCHAR) AS source,"
+        " CAST($tenant AS VARCHAR) AS tenant, *, CAST($now AS TIMESTAMPTZ) AS _first_loaded_at,"
+        " CAST($now AS TIMESTAMPTZ) AS _loaded_at, CAST($run_id AS VARCHAR) AS _run_id,"
+        " _observed_at AS _checked_at FROM staging"
+        f" WHERE {contract.key} NOT IN (SELECT key FROM known)",
+        {**owner, "now": now, "run_id": run_id},
+    )
+
+
+def update(
     connection: duckdb.DuckDBPyConnection, contract: TableContract, owner: dict[str, Any], now: datetime
 ) -> None:
     """Put what is `changed` in the place of what was there; note of the rest that it was seen."""
     table, key = f"core.{contract.table}", contract.key
-    replaced = f"(SELECT {key} FROM changed WHERE known)"
+    replaced = f"(SELECT {key} FROM changed)"
     _keep(connection, contract, owner, now, replaced)
     connection.execute(f"DELETE FROM {table} WHERE {OWNED} AND {key} IN {replaced}", owner)
-    connection.execute(f"INSERT INTO {table} BY NAME SELECT * EXCLUDE (known) FROM changed")
+    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM changed")
     connection.execute(
         f"UPDATE {table} SET _checked_at = staged._observed_at FROM staged"
         f" WHERE {OWNED} AND {key} = staged.key AND _checked_at < staged._observed_at",
