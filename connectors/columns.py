@@ -21,12 +21,6 @@ from schemas.contract import TableContract
 
 MICROSECOND = timedelta(microseconds=1)
 LIST = "data"  # the member that holds the records
-_SAME = (
-    pa.types.is_int64,
-    pa.types.is_string,
-    pa.types.is_boolean,
-    pa.types.is_null,
-)  # in Python as in Arrow
 
 
 class Columns(Sequence[Record]):
@@ -57,11 +51,12 @@ def reading(contract: TableContract, counts: Sequence[str]) -> Callable[[bytes],
     kinds = {one.wire: one.kind for one in contract.plain}
     record = pa.struct([pa.field(name, kind) for name, kind in kinds.items()])
     meta = pa.struct([pa.field(name, pa.int64()) for name in counts])
-    body = pa.struct([pa.field(LIST, pa.list_(record)), pa.field("meta", meta)])
+    envelope = pa.struct([pa.field(LIST, pa.list_(record)), pa.field("meta", meta)])
+    schema = pa.schema([pa.field("body", envelope)])
 
-    def read(body_: bytes) -> Any:
-        found = _columns(body_, pa.schema([pa.field("body", body)]))
-        return parse(body_) if found is None else found
+    def read(body: bytes) -> Any:
+        found = _columns(body, schema)
+        return parse(body) if found is None else found
 
     return read
 
@@ -73,17 +68,14 @@ def _columns(body: bytes, schema: pa.Schema) -> dict[str, Any] | None:
     null; and with every field declared, because it guesses (texts as times) and dies of what is nested very deeply.
     """
     wrapped = b'{"body":' + body + b"}"
-    reading = pyarrow.json.ReadOptions(use_threads=False, block_size=len(wrapped) + 1)
+    at_once = pyarrow.json.ReadOptions(use_threads=False, block_size=len(wrapped) + 1)
     declared = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
     try:
         body.decode()  # Arrow does not look
-        found = (
-            pyarrow.json.read_json(pa.BufferReader(wrapped), reading, declared)
-            .column("body")
-            .combine_chunks()
-        )
+        table = pyarrow.json.read_json(pa.BufferReader(wrapped), at_once, declared)
     except (ValueError, pa.ArrowException):
         return None
+    found = table.column("body").combine_chunks()
     listed, meta = found.flatten() if len(found) == 1 else ([], [])
     rows = listed.flatten() if listed and not listed.null_count else None
     value = meta[0].as_py() if meta else None

@@ -39,8 +39,6 @@ LIST = "evaluations"
 STATS = "evaluations/stats"
 AUTH = "auth"
 RATINGS = (1, 2, 3, 4, 5)
-
-
 META = ("current_page", "page_size", "total_pages", "total_count")
 STATUSES = ("queued", "active", "completed", "missed", "cancelled")
 

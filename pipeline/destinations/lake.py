@@ -149,9 +149,7 @@ def _begin(
     reader = part.read()
     head = list(islice(reader, 2))
     writing = disk.submit(_file, fresh, part, run_id, reader.schema, chain(head, reader))
-    if (
-        len(head) > 1
-    ):  # a large one is never in memory as a whole: its reader and `db` are in use till its end
+    if len(head) > 1:  # it is never in memory as a whole: the database is read till its end
         writing.result()
     return writing
 

@@ -32,7 +32,7 @@ DAMAGE = re.compile(
 )
 VERSION = "SELECT coalesce(max(version), 0) FROM meta.schema_version"
 
-BATCH = 122_880  # rows: a row group in DuckDB's file, and in the lake's
+ROW_GROUP = 122_880  # rows: a row group in DuckDB's file, and in the lake's
 Fence = Callable[[], AbstractContextManager[None]]  # holds the lease still while a commit happens
 
 
@@ -147,8 +147,8 @@ def arrow(
 def batches(
     connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any] | None = None
 ) -> pa.RecordBatchReader:
-    """The same in batches of at most `BATCH` rows, to be read before the connection is used again."""
-    return connection.sql(sql, params=dict(values) if values else None).to_arrow_reader(BATCH)
+    """The same in batches of at most `ROW_GROUP` rows, to be read before the connection is used again."""
+    return connection.sql(sql, params=dict(values) if values else None).to_arrow_reader(ROW_GROUP)
 
 
 def verify(connection: duckdb.DuckDBPyConnection) -> None:

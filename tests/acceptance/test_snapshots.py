@@ -23,7 +23,7 @@ import pytest
 from nightly import ROOT, Account, copy_of, synced_once
 
 from pipeline.destinations import lake
-from pipeline.destinations.warehouse import BATCH, Fence
+from pipeline.destinations.warehouse import ROW_GROUP, Fence
 from pipeline.present import rebuild_marts
 from schemas.errors import ConfigError, LoadError, PublishError
 from schemas.voki import EVALUATIONS
@@ -204,14 +204,14 @@ def test_a_month_larger_than_a_row_group_is_written_in_pieces_with_every_row(dem
             "INSERT INTO core.evaluations BY NAME SELECT t.* REPLACE (t.evaluation_id || '-' || n AS evaluation_id,"
             " TIMESTAMPTZ '2024-05-01 00:00:00+00' + n * INTERVAL 1 SECOND AS created_at)"
             " FROM (FROM core.evaluations LIMIT 1) AS t, range(2 * $batch + 7) AS r(n)",
-            {"batch": BATCH},
+            {"batch": ROW_GROUP},
         )
     snapshot = publish(demo, "large")
     [large] = [one for one in snapshot.files if "month=2024-05" in one.path]
     file = pq.ParquetFile(snapshot.folder / large.path)
     sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
-    assert (sum(sizes), large.rows) == (2 * BATCH + 7, 2 * BATCH + 7)
-    assert max(sizes) <= BATCH
+    assert (sum(sizes), large.rows) == (2 * ROW_GROUP + 7, 2 * ROW_GROUP + 7)
+    assert max(sizes) <= ROW_GROUP
     moments = file.read(["created_at"]).column(0)
     assert moments.equals(moments.sort())
     others = {one.path for one in snapshot.files} - {large.path}
