@@ -74,7 +74,8 @@ async def read(
             try:
                 async for page in walk:
                     number += 1
-                    sealing.append(asyncio.create_task(_seal(job, one, number, page)))
+                    before = sealing[-1] if sealing else None
+                    sealing.append(asyncio.create_task(_seal(job, one, number, page, before)))
                     while sealing and (sealing[0].done() or len(sealing) > AT_ONCE):
                         yield await sealing.popleft()
             except EvalsyncError as error:
@@ -102,14 +103,27 @@ async def _walk(
                 yield page
 
 
-async def _seal(job: Extraction, one: Pass, number: int, page: Page) -> Brought:
-    def work() -> Brought:
-        observed_at = page.answer.observed_at or one.window.upper
+async def _seal(
+    job: Extraction, one: Pass, number: int, page: Page, before: asyncio.Task[Brought] | None = None
+) -> Brought:
+    """Seal a page when the one `before` it is sealed, and not at all where that failed.
+
+    A run that slept may wake while a newer one goes on with its pass. A page of its own that it put behind the newer
+    one's numbers would seem to be loaded, which it never was.
+    """
+    observed_at = page.answer.observed_at or one.window.upper
+
+    def work() -> Judged:
         judged = judge(job.stream, number, observed_at, page.answer.records, job.privacy)
         check_share(job.stream, judged, job.max_share)
-        return package.seal(one, number, page, observed_at), judged, page.answer.total
+        return judged
 
-    return await asyncio.to_thread(work)
+    judged = await asyncio.to_thread(work)
+    if before is not None:
+        await asyncio.wait([before])
+        if failure := before.exception():
+            raise failure
+    return await asyncio.to_thread(package.seal, one, number, page, observed_at), judged, page.answer.total
 
 
 def reopen(stream: Stream, page: Sealed, privacy: Privacy) -> Judged:

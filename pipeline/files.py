@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Any
 
 from schemas.errors import LoadError
@@ -25,13 +26,28 @@ def temporary(path: Path) -> Path:
 def replace_file(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> None:
     """Put `content` at `path`, durable when this returns."""
     fresh = temporary(path)
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    _write(fresh, content, mode)
+    fresh.rename(path)
+    sync_folder(path.parent)
+
+
+def new_file(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> None:
+    """The same where nothing is yet, whoever else tries: raises FileExistsError."""
+    fresh = temporary(path.with_name(f"{path.name}.{token_hex(4)}"))  # of nobody else's writing
+    try:
+        _write(fresh, content, mode)
+        path.hardlink_to(fresh)  # a rename would put one in the place of another
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    fresh.rename(path)
-    sync_folder(path.parent)
 
 
 def sync_file(path: Path) -> None:

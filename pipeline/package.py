@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from connectors.source import Page, Window, subtract
 from pipeline import notes
-from pipeline.files import read_head, replace_file, sync_folder, with_head
+from pipeline.files import new_file, read_head, replace_file, sync_folder, with_head
 from schemas.errors import LoadError
 
 _ZSTD = pa.Codec("zstd", compression_level=1)
@@ -105,12 +105,13 @@ def seal(one: Pass, number: int, page: Page, observed_at: datetime) -> Sealed:
         "sha256": hashlib.sha256(packed).hexdigest(),
     }
     path = one.folder / f"{number:06d}.page"
-    if path.exists():
-        raise LoadError(
-            f"{path} is there already: this run lost its lease to a newer one, which goes on with the pass"
-        )
     with _writing(path):
-        replace_file(path, with_head(head) + packed)
+        try:
+            new_file(path, with_head(head) + packed)
+        except FileExistsError:
+            raise LoadError(
+                f"{path} is there already: this run lost its lease to a newer one, which goes on with the pass"
+            ) from None
     return _said(path, head)
 
 

@@ -49,8 +49,10 @@ FILES = {
     "os.chmod",
     "sqlite3.connect",
 }
-# What differs from run to run in a path: run ids with the number of the pass, page numbers, months.
-VARIES = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{4}(-\d+)?|\d{6}(?=\.page)|\d{4}-\d\d$")
+# What differs from run to run in a path: run ids with the number of the pass, page numbers, drafts of pages, months.
+VARIES = re.compile(
+    r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{4}(-\d+)?|\d{6}(?=\.page)|(?<=\.page\.)[0-9a-f]{8}(?=\.tmp)|\d{4}-\d\d$"
+)
 ASYNC = 0x80 | 0x200  # CO_COROUTINE | CO_ASYNC_GENERATOR: they return at every wait
 BORN = 1_790_000_000.0  # when the clocks of another pace showed the true time
 

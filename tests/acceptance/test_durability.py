@@ -136,10 +136,10 @@ def test_a_page_is_durable_before_the_warehouse_builds_on_it(traced: tuple[Path,
     data, events = traced
     sealed = commits = 0
     for event, disk in replay(events):
-        if event.call == "rename" and event.paths[1].endswith((".page", "pass.json", "done")):
+        if event.call in ("rename", "link") and event.paths[1].endswith((".page", "pass.json", "done")):
             sealed += 1
             assert event.paths[0] not in disk.contents, "renamed before its content was fsynced"
-        if event.call == "rename" and event.paths[1].endswith(".page"):
+        if event.call == "link" and event.paths[1].endswith(".page"):
             assert str(Path(event.paths[1]).parent) not in disk.names, "sealed in a pass that may be gone"
         if event.call == "commit":
             commits += sealed > 0

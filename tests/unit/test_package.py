@@ -70,6 +70,15 @@ def test_files_are_private_and_half_written_ones_are_no_pages(one: Pass) -> None
     assert {stat.S_IMODE(path.stat().st_mode) for path in (sealed.path, one.folder / "pass.json")} == {0o600}
 
 
+def test_a_page_is_never_put_in_the_place_of_another(one: Pass) -> None:
+    """Two runs may go on with one pass, where one of them was thought dead."""
+    body = package.body(package.seal(one, 1, page(window(0, 10), b"first"), BEGIN))
+    with pytest.raises(LoadError, match="lost its lease"):
+        package.seal(one, 1, page(window(0, 10), b"second"), BEGIN)
+    assert [package.body(there) for there in package.sealed(one)] == [body]
+    assert sorted(path.name for path in one.folder.iterdir()) == ["000001.page", "pass.json"]
+
+
 def readable(one: Pass) -> list[bytes]:
     """The bodies of a pass's pages, as far as they are not damaged."""
     found = []
