@@ -21,7 +21,7 @@ from lab import voki_account
 
 from connectors.registry import SOURCES
 from connectors.source import EPOCH, Answer, Page, Stream, Window
-from pipeline import package
+from pipeline import package, passes
 from pipeline.destinations.load import Package, load
 from pipeline.destinations.warehouse import connect
 from pipeline.notes import Note
@@ -31,7 +31,7 @@ from pipeline.statements import statement
 from pipeline.validate import Judged, judge
 
 PAGE_SIZE = 1000
-TOGETHER = 50  # pages a load
+TOGETHER = 50  # pages that the best way parses and merges at once
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 WHOLE = Window(EPOCH, NOW)
 BEST = {
@@ -108,8 +108,9 @@ def _seal(one: Bench) -> None:
 
 
 def _pack(one: Bench) -> None:
-    for first in range(0, len(one.judged), TOGETHER):
-        judged = one.judged[first : first + TOGETHER]
+    pages = passes.BATCH // PAGE_SIZE
+    for first in range(0, len(one.judged), pages):
+        judged = one.judged[first : first + pages]
         note = Note(
             *("bench", "run", "pass", first + 1, first + len(judged), len(judged)), EPOCH, EPOCH, None, NOW
         )
