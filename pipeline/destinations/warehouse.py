@@ -6,6 +6,7 @@ while it is used, so that a stopped process does not keep others out. After an e
 again. A damaged file is named, with what to do, and never deleted.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -24,6 +25,10 @@ STORAGE_VERSION = "v1.2.0"
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "storage_compatibility_version": STORAGE_VERSION,
     "autoinstall_known_extensions": "false",
+    # Else it takes four fifths of the machine's memory for a cache that a sync hardly uses. What needs more goes to the
+    # disk for a while. DuckDB asks for 125 MB a thread.
+    "memory_limit": "512MB",
+    "threads": min(4, os.cpu_count() or 1),
 }
 
 DAMAGE = re.compile(
