@@ -40,9 +40,8 @@ class TableContract:
     personal: tuple[str, ...] = ()  # columns of personal data, named as on the wire: subject to `privacy`
     figures: str = "total"  # sql/reconcile/<figures>.sql: what is compared with the source's totals
     child: "ChildContract | None" = None  # rows that come inside of this table's records
-    plain: tuple[
-        Plain, ...
-    ] = ()  # all columns but `extra`, where a page of plain records can be read at once
+    # All columns but `extra`, where a page of plain records can be read at once.
+    plain: tuple[Plain, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

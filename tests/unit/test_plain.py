@@ -228,6 +228,22 @@ BODIES = (
             b',"version":"2025-03-01"}',
         )
     ),
+    # Bare nulls and deep nesting, of which Arrow's reader can die: the process, not the call.
+    *(PAGE + b"null" + PAGE, PAGE + b'}null{"body":' + PAGE, PAGE + b'} \n null {"body":' + PAGE),
+    *(
+        PAGE.replace(b":5", b':5,"new":' + b"[" * 200_000),
+        PAGE.replace(b'"e1"', b"[" * 200_000 + b"]" * 200_000),
+    ),
+    # What could close the object around the body, and what only looks so.
+    *(
+        PAGE + b"}",
+        b"}",
+        b'1},"body":{',
+        PAGE + b',"body":' + PAGE,
+        PAGE + b',"new":1',
+        b'{"body":%b}' % PAGE,
+    ),
+    PAGE.replace(b"e1", b"} null"),
     *(
         b"",
         b" ",
