@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any, overload
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.json
 
 from connectors.responses import parse
@@ -98,6 +97,7 @@ def units_of(stream: Stream, records: Sequence[Record]) -> list[int] | None:
     if isinstance(records, Columns) and stream.contract.wire_cursor:
         with suppress(*plain.ODD):
             moments = plain.moment(records.table.column(stream.contract.wire_cursor)).cast(pa.int64())
-            units: list[int] = pc.divide(moments, stream.unit // MICROSECOND).to_pylist()  # none is negative
+            found = plain.arrow().divide(moments, stream.unit // MICROSECOND)  # none is negative
+            units: list[int] = found.to_pylist()
             return units
     return None

@@ -1,5 +1,18 @@
-"""`python -m pipeline` is `evalsync`."""
+"""`evalsync`, and `python -m pipeline`. Sets what counts for the process as a whole; the commands are in cli.py."""
 
-from pipeline.cli import main
+import atexit
+import gc
 
-main(prog_name="evalsync")
+
+def start() -> None:
+    """Run the command that the arguments name."""
+    gc.set_threshold(20_000, 20, 20)  # at 700, what the modules load is looked through dozens of times
+    atexit.register(gc.freeze)  # and need not be taken apart in the end
+
+    from pipeline.cli import main
+
+    main(prog_name="evalsync")
+
+
+if __name__ == "__main__":
+    start()

@@ -12,11 +12,10 @@ import duckdb
 
 from pipeline import marts
 from pipeline.destinations import tables
-from pipeline.destinations.lake import current
 from pipeline.destinations.warehouse import SETTINGS, quoted
 from pipeline.engines import DuckDBEngine
 from pipeline.files import private_folder, temporary
-from pipeline.folders import Folders
+from pipeline.folders import Folders, current
 from pipeline.present import TABLES
 from pipeline.statements import SQL, migrations
 from schemas.errors import ConfigError, LoadError

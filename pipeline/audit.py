@@ -10,17 +10,18 @@ the result is shown.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
 
-from connectors.source import DAY, EPOCH, Query, Window
+from connectors.source import EPOCH, Query, Window
 from pipeline.destinations.load import FEW, OLD
 from pipeline.job import Job
 from pipeline.passes import read_again
 from pipeline.proving import compare_window, record, search_window
 from pipeline.receipt import CANNOT_SEE, StreamReceipt, iso
+from pipeline.reconcile import beginning
 from pipeline.search import Part, to_read
 from schemas.errors import BudgetExhausted, EvalsyncError
 
@@ -30,8 +31,6 @@ ROUNDS = 2  # a source may move while it is audited
 BESIDE_PAGES = 2  # requests of a repair beside its pages
 COMPARISON = 2  # requests of comparing the whole: its totals and its list's count
 LEAST = 2 * COMPARISON  # an audit compares twice
-PURGING = timedelta(hours=1)  # it goes on while we compare
-NOTHING = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +105,6 @@ async def audit_stream(
         log.error("audit_failed", source=job.source, stream=receipt.stream, why=str(error))
         audited = replace(audited, receipt=replace(receipt, outcome="failed", error=str(error)))
     return replace(audited, receipt=replace(audited.receipt, requests=job.requests() - before))
-
-
-def beginning(start: datetime | None, retention: timedelta | None, upper: datetime) -> datetime:
-    """From where on the history up to `upper` can be compared: what a declared retention takes cannot be."""
-    lower = start or EPOCH
-    return max(lower, upper - retention + PURGING) if retention else lower
-
-
-def reaches_back(window: Window, start: datetime | None, retention: timedelta | None) -> bool:
-    """Whether a window is all of the history up to its end; with a retention its beginning moves on meanwhile."""
-    return window.lower <= beginning(start, retention, window.upper) + (DAY if retention else NOTHING)
 
 
 async def _window(job: Job, since: datetime | None, until: datetime | None) -> Window:

@@ -48,3 +48,9 @@ class Folders:
             raise ConfigError(
                 f"data_dir: {place} cannot be written ({error.strerror}); name another folder or free this one"
             ) from None
+
+
+def current(data: Path) -> Path | None:
+    """The newest snapshot's folder, resolved once, so that a reader stays within one snapshot."""
+    link = data / "current"
+    return link.resolve() if link.is_symlink() and link.exists() else None

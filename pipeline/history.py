@@ -12,10 +12,10 @@ from dataclasses import replace
 import structlog
 
 from connectors.source import EPOCH, Window
-from pipeline.audit import LEAST, Audited, audit_stream, reaches_back
+from pipeline.audit import LEAST, Audited, audit_stream
 from pipeline.job import Job
 from pipeline.receipt import HistoryReceipt, StreamReceipt
-from pipeline.reconcile import kept_here
+from pipeline.reconcile import kept_here, reaches_back
 from pipeline.reread import allowance, look_again, never_again
 from pipeline.sources import OpenSource
 from schemas.errors import EvalsyncError

@@ -15,7 +15,8 @@ import structlog
 from connectors.source import EPOCH, Page, Stream, Window
 from pipeline import extract, package
 from pipeline.ahead import ahead
-from pipeline.destinations.load import Loaded, Package, Tile
+from pipeline.destinations.load import Package, Tile
+from pipeline.destinations.loaded import Loaded
 from pipeline.job import Job
 from pipeline.notes import Note
 from pipeline.package import Pass, Sealed

@@ -22,10 +22,11 @@ from pipeline.destinations import tables
 from pipeline.destinations.warehouse import connect, rows
 from pipeline.folders import Folders
 from pipeline.receipt import BudgetLeft, iso
-from pipeline.reread import allowance, expected
+from pipeline.reread import allowance
 from pipeline.run import Request, budget_left
 from pipeline.sources import ONCE, OpenSource, open_source
 from pipeline.statements import statement
+from pipeline.stretches import expected
 from schemas.errors import BudgetExhausted, ConfigError, SourceError
 
 READ_AGAIN = 4  # requests to read the part that a search has found: some two pages, and their links

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from connectors.source import Window
-from pipeline.destinations.load import Loaded
+from pipeline.destinations.loaded import Loaded
 from pipeline.reconcile import Proof
 
 Outcome = Literal["ok", "paused", "failed", "unproven"]

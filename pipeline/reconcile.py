@@ -8,18 +8,20 @@ every one of them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import duckdb
 
-from connectors.source import SourceTotals, Stream, Window
+from connectors.source import DAY, EPOCH, SourceTotals, Stream, Window
 from pipeline.destinations import tables
 from pipeline.destinations.warehouse import rows
 from pipeline.statements import statement
 
 State = Literal["proven", "unproven", "not_comparable"]
 ROUNDING = 0.051  # derived figures come rounded to one decimal
+PURGING = timedelta(hours=1)  # it goes on while we compare
+NOTHING = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +102,14 @@ def kept_here(rows: int, window: Window) -> str | None:
     if rows == 0:
         return None
     return f"{rows:,} rows before {window.upper:%Y-%m-%d} are kept here; the source may have purged them"
+
+
+def beginning(start: datetime | None, retention: timedelta | None, upper: datetime) -> datetime:
+    """From where on the history up to `upper` can be compared: what a declared retention takes cannot be."""
+    lower = start or EPOCH
+    return max(lower, upper - retention + PURGING) if retention else lower
+
+
+def reaches_back(window: Window, start: datetime | None, retention: timedelta | None) -> bool:
+    """Whether a window is all of the history up to its end; with a retention its beginning moves on meanwhile."""
+    return window.lower <= beginning(start, retention, window.upper) + (DAY if retention else NOTHING)

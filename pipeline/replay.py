@@ -29,10 +29,10 @@ from pipeline.accounts import selected
 from pipeline.ahead import one_ahead
 from pipeline.config import Config, Source
 from pipeline.destinations import rebuild
-from pipeline.destinations.lake import current
 from pipeline.destinations.load import Package, load
 from pipeline.destinations.rebuild import Old
 from pipeline.destinations.warehouse import connect
+from pipeline.folders import current
 from pipeline.kept import Kept, first_lack, kept_of, lacking, sources_kept
 from pipeline.lease import Held, hold
 from pipeline.notes import Note

@@ -19,8 +19,8 @@ from connectors.registry import SOURCES, Connector
 from connectors.source import Account, Limit, Stream
 from pipeline.accounts import account_at, account_of, budget_key
 from pipeline.config import Source
-from pipeline.destinations.lake import current, read_manifest
-from pipeline.folders import Folders
+from pipeline.destinations.lake import read_manifest
+from pipeline.folders import Folders, current
 from pipeline.ledger import Ledger
 from schemas.errors import EvalsyncError
 

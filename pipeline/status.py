@@ -13,17 +13,15 @@ from connectors.registry import SOURCES
 from connectors.source import EPOCH, Account, Stream, Window
 from pipeline import package
 from pipeline.accounts import account_of, budget_key, streams_of
-from pipeline.audit import reaches_back
 from pipeline.config import Config, Source
 from pipeline.destinations import tables
-from pipeline.destinations.lake import current
 from pipeline.destinations.warehouse import connect, rows
-from pipeline.folders import Folders
+from pipeline.folders import Folders, current
 from pipeline.ledger import Ledger
 from pipeline.receipt import iso
-from pipeline.reconcile import kept_here, loaded_figures
-from pipeline.reread import checked, left_out, most_pages, sentence
+from pipeline.reconcile import kept_here, loaded_figures, reaches_back
 from pipeline.statements import statement
+from pipeline.stretches import checked, left_out, most_pages, sentence
 
 
 async def status(config: Config) -> dict[str, Any]:

@@ -5,9 +5,9 @@ record of the page has to be looked at by itself. Never says what is wrong.
 """
 
 from collections.abc import Callable
+from types import ModuleType
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from schemas.contract import TIMESTAMP
 
@@ -22,13 +22,21 @@ class Odd(Exception):
 ODD = (Odd, pa.ArrowException)
 
 
+def arrow() -> ModuleType:
+    """Arrow's functions. They take 30 ms to load, which only a command that reads pages has to pay."""
+    import pyarrow.compute  # noqa: PLC0415 - that is the point
+
+    functions: ModuleType = pyarrow.compute
+    return functions
+
+
 def text(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values
 
 
 def key(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text that is never missing and never empty."""
-    if values.null_count or pc.min(pc.binary_length(values)).as_py() == 0:
+    if values.null_count or arrow().min(arrow().binary_length(values)).as_py() == 0:
         raise Odd
     return values
 
@@ -42,7 +50,7 @@ def present(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def filled(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Whether there is any text."""
-    return pc.greater(pc.fill_null(pc.binary_length(values), 0), 0)
+    return arrow().greater(arrow().fill_null(arrow().binary_length(values), 0), 0)
 
 
 def whole(kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.ChunkedArray]:
@@ -54,7 +62,7 @@ def between(least: int, most: int, kind: pa.DataType) -> Callable[[pa.ChunkedArr
     """Integers of a range, never missing."""
 
     def read(values: pa.ChunkedArray) -> pa.ChunkedArray:
-        ends = pc.min_max(present(values)).as_py()
+        ends = arrow().min_max(present(values)).as_py()
         if ends["min"] < least or ends["max"] > most:
             raise Odd
         return values.cast(kind)
@@ -65,8 +73,8 @@ def between(least: int, most: int, kind: pa.DataType) -> Callable[[pa.ChunkedArr
 def time(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """ISO 8601 with a zone, or nothing."""
     if values.null_count < len(values):
-        ends = pc.min_max(values).as_py()
-        shortest = pc.min(pc.binary_length(values)).as_py()
+        ends = arrow().min_max(values).as_py()
+        shortest = arrow().min(arrow().binary_length(values)).as_py()
         if shortest < SHORTEST_TIME or ends["min"][:4] < YEARS[0] or ends["max"][:4] > YEARS[1]:
             raise Odd
     return values.cast(TIMESTAMP)

@@ -30,6 +30,7 @@ import structlog
 from pipeline.destinations import tables
 from pipeline.destinations.warehouse import Fence, batches, connect, rows, verify
 from pipeline.files import replace_file, sync_file, sync_folder
+from pipeline.folders import current
 from pipeline.statements import statement
 from schemas.contract import LOAD_COLUMNS, TIMESTAMP, TableContract
 from schemas.errors import PublishError
@@ -92,12 +93,6 @@ def publish(
     finally:
         shutil.rmtree(fresh, ignore_errors=True)  # nothing, unless it failed
     return Snapshot(run_id, place, files)
-
-
-def current(data: Path) -> Path | None:
-    """The newest snapshot's folder, resolved once, so that a reader stays within one snapshot."""
-    link = data / "current"
-    return link.resolve() if link.is_symlink() and link.exists() else None
 
 
 @dataclass(frozen=True, slots=True)

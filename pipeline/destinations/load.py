@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.destinations import tables
+from pipeline.destinations.loaded import Loaded
 from pipeline.destinations.warehouse import Fence, transaction
 from pipeline.statements import statement
 from pipeline.validate import DeadLetter
@@ -55,23 +56,6 @@ class Package:
     tiles: Sequence[Tile]
     oldest: datetime  # rows before it are left to the source's retention
     watermark: datetime | None  # moves there with this load
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a load did: counts of rows."""
-
-    fetched: int = 0
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-    dead_letters: int = 0
-    duplicates: int = 0
-    withheld: int = 0  # vanished rows that were not marked: too many at once
-
-    def __add__(self, other: "Loaded") -> "Loaded":
-        return Loaded(*(getattr(self, name) + getattr(other, name) for name in Loaded.__slots__))
 
 
 def load(

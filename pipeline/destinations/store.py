@@ -19,7 +19,8 @@ from connectors.source import Stream, Window
 from pipeline import notes
 from pipeline.destinations import load as loading
 from pipeline.destinations import tables
-from pipeline.destinations.load import Loaded, Package
+from pipeline.destinations.load import Package
+from pipeline.destinations.loaded import Loaded
 from pipeline.destinations.warehouse import Warehouse, rows, transaction
 from pipeline.folders import Folders
 from pipeline.ledger import Lease, Ledger

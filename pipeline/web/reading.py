@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from connectors.clock import Clock
 from pipeline.config import Config
-from pipeline.destinations.lake import current
+from pipeline.folders import current
 from pipeline.web.answers import Kept
 from pipeline.web.filters import Filters
 from pipeline.web.health import Health, health

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Config
-from pipeline.destinations.lake import current
 from pipeline.files import replace_file
+from pipeline.folders import current
 from pipeline.web.filters import Filters
 from pipeline.web.health import Health, health
 from pipeline.web.pages import STATIC, render

@@ -19,8 +19,8 @@ from connectors.simulator.evaluagent.year import generate
 from connectors.simulator.script import Fault
 from pipeline.config import Config
 from pipeline.plan import Planned, plan
-from pipeline.reread import expected
 from pipeline.run import Request
+from pipeline.stretches import expected
 
 EVALUATIONS = 230
 

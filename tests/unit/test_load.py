@@ -17,7 +17,8 @@ import pytest
 
 from connectors.source import EPOCH, Stream, key_of
 from connectors.voki.streams import cursor_of
-from pipeline.destinations.load import MANY, Loaded, Package, Tile, load
+from pipeline.destinations.load import MANY, Package, Tile, load
+from pipeline.destinations.loaded import Loaded
 from pipeline.destinations.warehouse import connect
 from pipeline.privacy import Privacy
 from pipeline.validate import judge, newest

@@ -26,8 +26,9 @@ from connectors.source import DAY, Window
 from pipeline.config import Config
 from pipeline.destinations.warehouse import connect
 from pipeline.receipt import StreamReceipt
-from pipeline.reread import Checked, allowance, chosen, most_pages, stretches
+from pipeline.reread import allowance
 from pipeline.run import Request, run
+from pipeline.stretches import Checked, chosen, most_pages, stretches
 
 ROWS, SIZE, REREAD = 300, 20, 8
 # A stretch is some pages and two requests beside them: of REREAD requests at least half are pages.
