@@ -28,6 +28,11 @@ TABLES = (  # of the lake, also those that a run does not touch
 )
 
 
+def prepare(store: Store) -> None:
+    """Read the marts' SQL while the first pages are on their way, so that none of it is left behind the last one."""
+    store.soon(lambda: marts.order(marts.load_marts(SQL / "marts")))
+
+
 async def present(held: Held, only: Sequence[str] | None = None) -> tuple[Path, list[str]]:
     """Marts, then the snapshot that readers see; its folder and the checks' warnings.
 

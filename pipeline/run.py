@@ -32,7 +32,7 @@ from pipeline.history import look_back
 from pipeline.job import Asked, Job, Progress
 from pipeline.lease import Held, hold
 from pipeline.ledger import Claim
-from pipeline.present import apply_settings, present
+from pipeline.present import apply_settings, prepare, present
 from pipeline.privacy import Privacy
 from pipeline.receipt import BudgetLeft, Receipt, StreamReceipt, outcome_of
 from pipeline.sources import OpenSource, open_source
@@ -87,6 +87,7 @@ async def run(
     async with _open(config, request, clock, stop, connectors, covers) as (held, opened):
         jobs = _jobs(held, request, opened, progress or Unwatched())
         await apply_settings(held.store, config)
+        prepare(held.store)
         streams = await look_back(opened, jobs, await _sync(opened, jobs, progress or Unwatched()))
         held.receipt = await _end(held, opened, streams)
         return held.receipt

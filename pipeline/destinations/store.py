@@ -67,6 +67,10 @@ class Store:
         """Run `work` on the thread, with the working file closed."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    def soon(self, work: Callable[[], object]) -> None:
+        """Run `work` on the thread when its turn comes; nobody waits for it, or hears how it ended."""
+        self._thread.submit(work)
+
     async def watermark(self, source: str, stream: str) -> datetime | None:
         if (source, stream) not in self._watermarks:
             values = {"source": source, "stream": stream}

@@ -2,6 +2,7 @@
 -- of its end, else of its start, else of its making; department and agent are the call's own.
 -- Ratings are counted per call before they meet the calls, so that a second rating of a call counts the call once.
 -- `ratings` counts all that belong to a loaded call, completed or not: a check compares it with what is loaded.
+-- Where the stream of calls is not wanted, no rating is looked at.
 CREATE OR REPLACE TABLE marts.coverage_counts AS
 SELECT
     c.source,
@@ -17,7 +18,7 @@ CROSS JOIN meta.settings AS s
 LEFT JOIN (
     SELECT source, tenant, call_id, count(*) AS ratings
     FROM core.evaluations
-    WHERE _deleted_at IS NULL
+    WHERE _deleted_at IS NULL AND EXISTS (SELECT 1 FROM core.calls)
     GROUP BY source, tenant, call_id
 ) AS r ON r.source = c.source AND r.tenant = c.tenant AND r.call_id = c.call_id
 WHERE c._deleted_at IS NULL
