@@ -61,12 +61,13 @@ def update(
     """Put what is `changed` in the place of what was there; note of the rest that it was seen."""
     table, key = f"core.{contract.table}", contract.key
     replaced = f"(SELECT {key} FROM changed)"
-    _keep(connection, contract, owner, now, replaced)
-    connection.execute(f"DELETE FROM {table} WHERE {OWNED} AND {key} IN {replaced}", owner)
+    near = _near(contract)
+    _keep(connection, contract, owner, now, f"{replaced} AND {near}")
+    connection.execute(f"DELETE FROM {table} WHERE {OWNED} AND {key} IN {replaced} AND {near}", owner)
     connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM changed")
     connection.execute(
         f"UPDATE {table} SET _checked_at = staged._observed_at FROM staged"
-        f" WHERE {OWNED} AND {key} = staged.key AND _checked_at < staged._observed_at",
+        f" WHERE {OWNED} AND {key} = staged.key AND _checked_at < staged._observed_at AND {near}",
         owner,
     )
 
@@ -112,6 +113,12 @@ def as_of(connection: duckdb.DuckDBPyConnection, contract: TableContract, moment
         f" FROM today.{table}_history WHERE valid_from <= $moment AND valid_to > $moment",
         {"moment": moment},
     )
+
+
+def _near(contract: TableContract) -> str:
+    """Within the time of the `known` rows, so that no other part of a long history is read."""
+    moment = contract.cursor or EPOCH
+    return f"{moment} >= (SELECT min(known.moment) FROM known) AND {moment} <= (SELECT max(known.moment) FROM known)"
 
 
 def _content(contract: TableContract) -> str:

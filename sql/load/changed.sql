@@ -15,5 +15,7 @@ SELECT
 FROM staged AS new
 INNER JOIN kept AS old ON old.source = $source AND old.tenant = $tenant AND old._key = new.key
 WHERE old._key IN (SELECT known.key FROM known)
+  AND old._moment >= (SELECT min(known.moment) FROM known)
+  AND old._moment <= (SELECT max(known.moment) FROM known)
   AND old._checked_at <= new._observed_at
   AND (old._deleted_at IS NOT NULL OR old._content IS DISTINCT FROM new.content);
