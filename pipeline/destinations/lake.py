@@ -87,8 +87,9 @@ def publish(
         _prune(root, keep, place)
     except OSError as error:
         where = error.filename or root
+        why = error.strerror or str(error).partition("\n")[0]  # Arrow's have no number
         raise PublishError(
-            f"{where}: {error.strerror}; the previous snapshot stays, the rows are loaded and come with the next run"
+            f"{where}: {why}; the previous snapshot stays, the rows are loaded and come with the next run"
         ) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)  # nothing, unless it failed

@@ -20,15 +20,17 @@ from pipeline.files import sync_file, sync_folder, temporary
 from pipeline.statements import migrations, statement
 from schemas.errors import LoadError, WarehouseBusy
 
+THREADS = min(4, os.cpu_count() or 1)
 # Files in this format open in every DuckDB from 1.2 on.
 STORAGE_VERSION = "v1.2.0"
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "storage_compatibility_version": STORAGE_VERSION,
     "autoinstall_known_extensions": "false",
     # Else it takes four fifths of the machine's memory for a cache that a sync hardly uses. What needs more goes to the
-    # disk for a while. DuckDB asks for 125 MB a thread.
-    "memory_limit": "512MB",
-    "threads": min(4, os.cpu_count() or 1),
+    # disk for a while. DuckDB asks for 125 MB a thread; with 64 MB it could not sort a month of a million rows.
+    "memory_limit": f"{max(256, 128 * THREADS)}MB",
+    "threads": THREADS,
+    "allocator_bulk_deallocation_flush_threshold": "32MB",  # what is freed goes back to the machine
 }
 
 DAMAGE = re.compile(
