@@ -30,7 +30,6 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # disk for a while. DuckDB asks for 125 MB a thread; with 64 MB it could not sort a month of a million rows.
     "memory_limit": f"{max(256, 128 * THREADS)}MB",
     "threads": THREADS,
-    "allocator_bulk_deallocation_flush_threshold": "32MB",  # what is freed goes back to the machine
 }
 
 DAMAGE = re.compile(

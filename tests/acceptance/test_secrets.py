@@ -259,7 +259,10 @@ def test_what_looks_like_sql_is_text(tmp_path: Path) -> None:
         configure(tmp_path, {"good": simulator.base_url})
         config = tmp_path / "config.yaml"
         config.write_text(config.read_text().replace("tenant: demo", "tenant: a.b--c"))
-        told = [command(tmp_path, "sync", "--json"), command(tmp_path, "sync", "--full", "--json")]
+        told = [command(tmp_path, "sync", "--json")]
+        for n in range(0, 60, 7):
+            world.edit(f"{INJECTION} {n}", rating=1 + n % 5)
+        told.append(command(tmp_path, "sync", "--full", "--json"))
     assert [one.code for one in told] == [0, 0]
     with closing(
         duckdb.connect(str(tmp_path / "data" / "current" / "warehouse.duckdb"), read_only=True)

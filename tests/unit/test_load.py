@@ -267,6 +267,23 @@ def test_dead_letters_are_seen_again_healed_or_swept_away(db: duckdb.DuckDBPyCon
     assert seen == [(NOW, NOW + HOUR)]
 
 
+@pytest.mark.parametrize("moved", [timedelta(days=-400), timedelta(days=400)])
+def test_a_row_whose_time_has_changed_is_there_once(db: duckdb.DuckDBPyConnection, moved: timedelta) -> None:
+    """What is there is looked for where it stands, not where it goes; the ends of that time belong to it."""
+    old, new = NOON - 1000 * HOUR, NOON - HOUR
+    put(db, package([row("first", old), row("kept", old + HOUR), row("last", new)]))
+    later = NOON + HOUR
+    again = [row("first", old + moved, rating=1), row("kept", old + HOUR), row("last", new + moved, rating=2)]
+    assert put(db, package(again, page=2, observed=later)).updated == 2
+    assert ratings(db) == {"first": 1, "kept": 5, "last": 2}
+    looked = db.execute("SELECT min(_checked_at), count(*) FROM core.evaluations").fetchall()
+    assert looked == [(later, 3)]
+    kept = db.execute(
+        "SELECT evaluation_id, created_at FROM core.evaluations_history ORDER BY ALL"
+    ).fetchall()
+    assert kept == [("first", old), ("last", new)]
+
+
 def test_the_watermark_moves_with_the_load_and_never_back(db: duckdb.DuckDBPyConnection) -> None:
     for page, moment in enumerate((NOON, NOON + HOUR, None, NOON - HOUR), start=1):
         put(db, package([], page=page, watermark=moment))
