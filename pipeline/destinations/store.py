@@ -38,7 +38,7 @@ class Store:
     """Owns the thread that talks to DuckDB. Each call opens the working file and closes it again."""
 
     def __init__(self, folders: Folders, ledger: Ledger, lease: Lease) -> None:
-        pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps 50 MB more of what it was given back
+        pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps 20 to 50 MB more of what it got back
         self._folders = folders
         self._ledger = ledger
         self._lease = lease

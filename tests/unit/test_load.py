@@ -276,12 +276,10 @@ def test_a_row_whose_time_has_changed_is_there_once(db: duckdb.DuckDBPyConnectio
     again = [row("first", old + moved, rating=1), row("kept", old + HOUR), row("last", new + moved, rating=2)]
     assert put(db, package(again, page=2, observed=later)).updated == 2
     assert ratings(db) == {"first": 1, "kept": 5, "last": 2}
-    looked = db.execute("SELECT min(_checked_at), count(*) FROM core.evaluations").fetchall()
-    assert looked == [(later, 3)]
-    kept = db.execute(
-        "SELECT evaluation_id, created_at FROM core.evaluations_history ORDER BY ALL"
-    ).fetchall()
-    assert kept == [("first", old), ("last", new)]
+    looked = "SELECT min(_checked_at), count(*) FROM core.evaluations"
+    assert db.execute(looked).fetchall() == [(later, 3)]
+    ended = "SELECT evaluation_id, created_at FROM core.evaluations_history ORDER BY ALL"
+    assert db.execute(ended).fetchall() == [("first", old), ("last", new)]
 
 
 def test_the_watermark_moves_with_the_load_and_never_back(db: duckdb.DuckDBPyConnection) -> None:
