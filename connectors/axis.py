@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connectors.columns import keys_of, units_of
+from connectors.columns import keys_at, units_of
 from connectors.source import EPOCH, Answer, Stream, Window
 
 
@@ -41,8 +41,8 @@ class Located:
         return [place for place in self.places if place is not None]
 
     def keys_at(self, stream: Stream, place: int) -> frozenset[str]:
-        there = zip(keys_of(stream, self.answer.records), self.places, strict=True)
-        return frozenset(key for key, at in there if at == place)
+        there = [n for n, at in enumerate(self.places) if at == place]
+        return frozenset(keys_at(stream, self.answer.records, there))
 
 
 def located(stream: Stream, axis: Axis, answer: Answer) -> Located:

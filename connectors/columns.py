@@ -16,7 +16,7 @@ import pyarrow.json
 from connectors.responses import parse
 from connectors.source import Record, Stream
 from schemas import plain
-from schemas.contract import TableContract
+from schemas.contract import Plain, TableContract
 
 MICROSECOND = timedelta(microseconds=1)
 LIST = "data"  # the member that holds the records
@@ -28,6 +28,13 @@ class Columns(Sequence[Record]):
     def __init__(self, body: bytes, table: pa.Table) -> None:
         self._body = body
         self.table = table
+        self._read: dict[str, pa.ChunkedArray] = {}
+
+    def read(self, one: Plain) -> pa.ChunkedArray:
+        """A column as its contract has it; the walk and the contract ask for some of the same. Raises one of ODD."""
+        if one.column not in self._read:
+            self._read[one.column] = one.read(self.table.column(one.wire))
+        return self._read[one.column]
 
     @cached_property
     def _records(self) -> Sequence[Record]:
@@ -70,12 +77,12 @@ def _columns(body: bytes, schema: pa.Schema) -> dict[str, Any] | None:
     at_once = pyarrow.json.ReadOptions(use_threads=False, block_size=len(wrapped) + 1)
     declared = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
     try:
-        body.decode()  # Arrow does not look
+        pa.array([body], pa.binary()).cast(pa.string())  # is it UTF-8? The reader does not look
         table = pyarrow.json.read_json(pa.BufferReader(wrapped), at_once, declared)
     except (ValueError, pa.ArrowException):
         return None
-    found = table.column("body").combine_chunks()
-    listed, meta = found.flatten() if len(found) == 1 else ([], [])
+    found = table.column("body")
+    listed, meta = found.chunk(0).flatten() if len(found) == 1 else ([], [])
     rows = listed.flatten() if listed and not listed.null_count else None
     value = meta[0].as_py() if meta else None
     if not rows or rows.null_count or not value or None in value.values():
@@ -83,21 +90,25 @@ def _columns(body: bytes, schema: pa.Schema) -> dict[str, Any] | None:
     return {LIST: Columns(body, pa.Table.from_struct_array(rows)), "meta": value}
 
 
-def keys_of(stream: Stream, records: Sequence[Record]) -> list[str]:
-    """The key of each record."""
+def keys_at(stream: Stream, records: Sequence[Record], places: Sequence[int]) -> list[str]:
+    """The keys of the records at these places."""
     if isinstance(records, Columns):
         with suppress(*plain.ODD):
-            keys: list[str] = plain.key(records.table.column(stream.contract.wire_key)).to_pylist()
-            return keys
-    return [stream.key_of(record) for record in records]
+            keys = records.read(_plain(stream.contract, stream.contract.wire_key))
+            found: list[str] = keys.take(pa.array(places, pa.int64())).to_pylist()
+            return found
+    return [stream.key_of(records[place]) for place in places]
 
 
 def units_of(stream: Stream, records: Sequence[Record]) -> list[int] | None:
     """The cursor of all records in whole units since the epoch; None where each has to be looked at by itself."""
     if isinstance(records, Columns) and stream.contract.wire_cursor:
         with suppress(*plain.ODD):
-            moments = plain.moment(records.table.column(stream.contract.wire_cursor)).cast(pa.int64())
-            found = plain.arrow().divide(moments, stream.unit // MICROSECOND)  # none is negative
-            units: list[int] = found.to_pylist()
-            return units
+            moments = records.read(_plain(stream.contract, stream.contract.wire_cursor)).cast(pa.int64())
+            unit = stream.unit // MICROSECOND
+            return [moment // unit for moment in moments.to_pylist()]
     return None
+
+
+def _plain(contract: TableContract, wire: str) -> Plain:
+    return next(one for one in contract.plain if one.wire == wire)

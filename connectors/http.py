@@ -160,18 +160,22 @@ class HttpClient:
             self._ceiling.take(Place(self._source, "", group))
         grant = await self._unless_stopped(self._budget.grant(group), group)
         self.requests[group] += 1
-        answer = "none"
         try:
             # A process that was stopped between grant and send may not send late: its slot could be free again.
             time_left = min(self._timeout, grant.until - self._clock.steady())
             status, headers, raw = await self._exchange(group, method, url, credential, body, time_left)
-            answer = f"{status // 100}xx"
-        finally:
-            self.answers[group, answer] += 1
+        except BaseException:
+            self.answers[group, "none"] += 1
             await asyncio.shield(self._budget.release(grant))
-        place = Place(self._source, "", group, status)
-        reading = partial(responses.read, place, status, headers, raw, self._clock.now(), parse)
-        value = await asyncio.to_thread(reading) if len(raw) > LARGE_BODY else reading()
+            raise
+        self.answers[group, f"{status // 100}xx"] += 1
+        releasing = asyncio.create_task(self._budget.release(grant))  # while the answer is read
+        try:
+            place = Place(self._source, "", group, status)
+            reading = partial(responses.read, place, status, headers, raw, self._clock.now(), parse)
+            value = await asyncio.to_thread(reading) if len(raw) > LARGE_BODY else reading()
+        finally:
+            await asyncio.shield(releasing)
         return Payload(value=value, body=raw, observed_at=responses.http_date(headers.get("Date")))
 
     async def _exchange(

@@ -20,7 +20,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 from connectors.axis import Axis, Located, located
 from connectors.source import EPOCH, Answer, Page, Query, Stream, Window, subtract
@@ -221,9 +220,9 @@ def _next(stream: Stream, found: Located, lane: Lane, last: int, links: Links) -
     """Where the lane stands after a page that reaches into the place `last`, and how the next page is linked."""
     total = found.answer.total
     behind = None if total is None else total - len(found.answer.records)
-    shared = found.keys_at(stream, last)
+    shared, places = found.keys_at(stream, last), found.known()
     # Where moments are often shared, a count would often be off, and each time cost a request.
-    ties = sum(earlier == later for earlier, later in pairwise(found.known()))
+    ties = len(places) - len(set(places))
     if behind is not None and lane.checked and not links.by_rows() and ties < len(shared):
         return replace(lane, edge=last, start=last + 1, shared=shared, expected=behind)
     links.spent += len(shared)
@@ -254,7 +253,7 @@ def _checked(stream: Stream, found: Located, lane: Lane) -> list[int]:
     """The places that are known, checked: in the asked order and in the asked range, give or take a unit."""
     place = Place(stream=stream.name, group=stream.group)
     answer, places = found.answer, found.known()
-    if any(later < earlier for earlier, later in pairwise(places)):
+    if places != sorted(places):
         raise DriftError("the source does not answer in the asked order", place)
     if places and (places[0] < lane.start - MARGIN or places[-1] > lane.far + 2 * MARGIN):
         raise DriftError("the source answers with records outside of the asked range", place)

@@ -17,7 +17,7 @@ from connectors.paging import open_window, seek
 from connectors.source import Answer, Client, Page, Query, Record, Stream, Window
 from connectors.ties import open_list, read_list
 from pipeline import package
-from pipeline.package import Pass, Sealed
+from pipeline.package import Draft, Pass, Sealed
 from pipeline.privacy import Privacy
 from pipeline.validate import Judged, check_share, judge
 from schemas.errors import EvalsyncError
@@ -113,17 +113,17 @@ async def _seal(
     """
     observed_at = page.answer.observed_at or one.window.upper
 
-    def work() -> Judged:
+    def work() -> tuple[Judged, Draft]:
         judged = judge(job.stream, number, observed_at, page.answer.records, job.privacy)
         check_share(job.stream, judged, job.max_share)
-        return judged
+        return judged, package.draft(page, observed_at)
 
-    judged = await asyncio.to_thread(work)
+    judged, draft = await asyncio.to_thread(work)
     if before is not None:
         await asyncio.wait([before])
         if failure := before.exception():
             raise failure
-    return await asyncio.to_thread(package.seal, one, number, page, observed_at), judged, page.answer.total
+    return await asyncio.to_thread(package.seal, one, number, draft), judged, page.answer.total
 
 
 def reopen(stream: Stream, page: Sealed, privacy: Privacy) -> Judged:

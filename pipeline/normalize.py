@@ -41,9 +41,7 @@ def plain_rows(
 ) -> pa.Table | None:
     """The same of records that were read as columns, where all of them are plain: each as it should be."""
     try:
-        columns = [
-            _plain_column(contract, one, records.table.column(one.wire), privacy) for one in contract.plain
-        ]
+        columns = [_plain_column(contract, one, records.read(one), privacy) for one in contract.plain]
     except ODD:
         return None
     columns.append(pa.nulls(len(records), pa.string()))
@@ -56,12 +54,11 @@ def staging_schema(contract: TableContract) -> pa.Schema:
 
 
 def _plain_column(
-    contract: TableContract, one: Plain, values: pa.ChunkedArray, privacy: Privacy
+    contract: TableContract, one: Plain, column: pa.ChunkedArray, privacy: Privacy
 ) -> pa.ChunkedArray:
-    column = one.read(values)
     if not _is_hidden(contract, one.column, privacy):
         return column
-    hidden = [privacy.hide(one.column, value) for value in values.to_pylist()]
+    hidden = [privacy.hide(one.column, value) for value in column.to_pylist()]
     return pa.chunked_array([hidden], column.type)
 
 

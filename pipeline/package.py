@@ -92,8 +92,16 @@ def _open(folder: Path) -> Iterator[tuple[Path, Pass | None]]:
             yield place, Pass(place.name, place, _window(value["window"]), value["advances"])
 
 
-def seal(one: Pass, number: int, page: Page, observed_at: datetime) -> Sealed:
-    """Put a page on the disk, whole or not at all. Takes two fsyncs; call it off the event loop."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A page as its file will be."""
+
+    head: Mapping[str, Any]
+    content: bytes
+
+
+def draft(page: Page, observed_at: datetime) -> Draft:
+    """Compress a page, and say of it what a later run needs to know. Call it off the event loop."""
     packed = _ZSTD.compress(page.answer.body, asbytes=True)
     head = {
         "records": len(page.answer.records),
@@ -104,15 +112,20 @@ def seal(one: Pass, number: int, page: Page, observed_at: datetime) -> Sealed:
         "bytes": len(page.answer.body),
         "sha256": hashlib.sha256(packed).hexdigest(),
     }
+    return Draft(head, with_head(head) + packed)
+
+
+def seal(one: Pass, number: int, page: Draft) -> Sealed:
+    """Put a page on the disk, whole or not at all. Takes two fsyncs; call it off the event loop."""
     path = one.folder / f"{number:06d}.page"
     with _writing(path):
         try:
-            new_file(path, with_head(head) + packed)
+            new_file(path, page.content)
         except FileExistsError:
             raise LoadError(
                 f"{path} is there already: this run lost its lease to a newer one, which goes on with the pass"
             ) from None
-    return _said(path, head)
+    return _said(path, page.head)
 
 
 def sealed(one: Pass) -> list[Sealed]:

@@ -135,7 +135,7 @@ def _within(contract: TableContract, window: Window, batch: Batch) -> int:
         there = zip(rows.column(contract.key).to_pylist(), moments, strict=True)
         keys |= {key for key, moment in there if window.holds(moment)}
         keys |= {
-            judged.keys[n]
+            judged.keys[n].as_py().decode("utf-8", "surrogatepass")
             for n, letter in judged.letters.items()
             if letter.moment is not None and window.holds(letter.moment)
         }

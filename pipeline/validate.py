@@ -7,20 +7,20 @@ records is a changed source, not broken records: QuarantineOverflow.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
 
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
-from connectors.columns import Columns, keys_of
+from connectors.columns import Columns
 from connectors.source import Record, Stream
 from pipeline.normalize import normalize, plain_rows, staging_schema
 from pipeline.privacy import Privacy
 from schemas.contract import TableContract
 from schemas.errors import QuarantineOverflow
+from schemas.plain import arrow
 
 FEW = 10  # fewer broken records than this never stop a page, whatever their share
 
@@ -40,7 +40,7 @@ class Judged:
 
     number: int
     observed_at: datetime
-    keys: Sequence[str]  # of all records, in their order
+    keys: pa.ChunkedArray  # of all records, in their order; bytes, since an id may be no Unicode
     rows: pa.Table  # of the valid ones, in their order
     letters: Mapping[int, DeadLetter]  # by their place among the records
     children: pa.Table | None = None  # rows that came inside of records
@@ -63,7 +63,8 @@ def judge(
     if isinstance(records, Columns):
         rows = plain_rows(stream.contract, records, observed_at, privacy)
         if rows is not None:
-            return Judged(number, observed_at, keys_of(stream, records), rows, {})
+            keys = rows.column(stream.contract.key).cast(pa.binary())
+            return Judged(number, observed_at, keys, rows, {})
     return judge_each(stream, number, observed_at, records, privacy)
 
 
@@ -86,7 +87,8 @@ def judge_each(
         except ValidationError as error:
             letters[n] = _letter(stream, record, place, error, privacy)
     rows = normalize(stream.contract, valid, observed_at, privacy)
-    judged = Judged(number, observed_at, [stream.key_of(record) for record in records], rows, letters)
+    keys = [stream.key_of(record).encode("utf-8", "surrogatepass") for record in records]
+    judged = Judged(number, observed_at, pa.chunked_array([keys], pa.binary()), rows, letters)
     if (child := stream.contract.child) is None:
         return judged
     inside = [(n, record) for n, parent in enumerate(valid) for record in child.rows(parent)]
@@ -110,21 +112,24 @@ def check_share(stream: Stream, page: Judged, max_share: float) -> None:
 def newest(contract: TableContract, pages: Iterable[Judged]) -> Validated:
     """One outcome per key: that of the newest answer, by the source's clock, that holds it."""
     ordered = sorted(pages, key=lambda page: (page.observed_at, page.number))
-    keys = list(chain.from_iterable(page.keys for page in ordered))
-    last = {key: turn for turn, key in enumerate(keys)}
-    left = ordered if len(last) == len(keys) else list(_last(ordered, last))
+    keys = pa.chunked_array([chunk for page in ordered for chunk in page.keys.chunks], pa.binary())
+    older, left, first = _older(keys), [], 0
+    for page in ordered:
+        here = {turn - first for turn in older if first <= turn < first + len(page.keys)}
+        left.append(_without(page, here) if here else page)
+        first += len(page.keys)
     rows = pa.concat_tables([staging_schema(contract).empty_table(), *(page.rows for page in left)])
     dead = [letter for page in left for letter in page.letters.values()]
-    return Validated(len(keys), rows, _children(contract, left), dead, duplicates=len(keys) - len(last))
+    return Validated(len(keys), rows, _children(contract, left), dead, duplicates=len(older))
 
 
-def _last(pages: Iterable[Judged], last: Mapping[str, int]) -> Iterator[Judged]:
-    """Each page with only those of its records that are the `last` of their key, counted over all pages."""
-    first = 0
-    for page in pages:
-        older = {n for n, key in enumerate(page.keys) if last[key] != first + n}
-        yield _without(page, older) if older else page
-        first += len(page.keys)
+def _older(keys: pa.ChunkedArray) -> list[int]:
+    """The places of keys that come again further on."""
+    counts = keys.value_counts()
+    again = counts.field("values").filter(arrow().greater(counts.field("counts"), 1))
+    places = arrow().indices_nonzero(arrow().is_in(keys, value_set=again))
+    last = dict(zip(keys.take(places).to_pylist(), places.to_pylist(), strict=True))
+    return sorted(set(places.to_pylist()) - set(last.values()))
 
 
 def _without(page: Judged, older: Collection[int]) -> Judged:

@@ -50,7 +50,7 @@ def present(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def filled(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Whether there is any text."""
-    return arrow().greater(arrow().fill_null(arrow().binary_length(values), 0), 0)
+    return arrow().fill_null(arrow().binary_length(values), 0).cast(pa.bool_())
 
 
 def whole(kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.ChunkedArray]:

@@ -104,7 +104,9 @@ def _seal(one: Bench) -> None:
     into = package.start(one.folder, "pass", WHOLE, advances=True)
     for number, body in enumerate(one.bodies, 1):
         records = one.judged[number - 1].keys
-        package.seal(into, number, Page(Answer(records, None, None, NOW, body), WHOLE, WHOLE), NOW)
+        package.seal(
+            into, number, package.draft(Page(Answer(records, None, None, NOW, body), WHOLE, WHOLE), NOW)
+        )
 
 
 def _pack(one: Bench) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 from contract.stage import EARLIER, PACE, PAGE, Scene
 from contract.stranger import stranger
 from crash import ROOT
@@ -111,8 +112,9 @@ async def kept_pages(scene: Scene) -> None:
     for page in scene.pages():
         judged = judge(stream, 1, NOW, stream.decode(package.body(page)), Privacy())
         assert len(judged.keys) == page.records
-        assert judged.keys == judged.rows.column(stream.contract.key).to_pylist()  # no letters
-        found.update(zip(judged.keys, judged.rows.column(scene.rows.column).to_pylist(), strict=True))
+        keys = judged.rows.column(stream.contract.key)
+        assert judged.keys == keys.cast(pa.binary())  # no letters
+        found.update(zip(keys.to_pylist(), judged.rows.column(scene.rows.column).to_pylist(), strict=True))
     assert found == scene.rows.true()
 
 

@@ -41,9 +41,9 @@ def test_a_page_that_does_not_fit_is_no_page_and_can_be_sealed_later(tmp_path: P
         no_file_larger_than(5_000),
         pytest.raises(LoadError, match=r"000001\.page: .*make room and run again"),
     ):
-        package.seal(one, 1, page, BEGIN)
+        package.seal(one, 1, package.draft(page, BEGIN))
     assert package.sealed(one) == []
-    assert package.body(package.seal(one, 1, page, BEGIN)) == body
+    assert package.body(package.seal(one, 1, package.draft(page, BEGIN))) == body
 
 
 def test_a_database_that_died_is_not_used_again(tmp_path: Path) -> None:

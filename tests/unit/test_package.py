@@ -41,8 +41,8 @@ def one(tmp_path: Path) -> Pass:
 def test_a_page_comes_back_as_it_was_sealed(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
     one = package.start(tmp_path_factory.mktemp("round"), "pass", window(0, 100), advances=False)
     observed_at = BEGIN + timedelta(microseconds=7)
-    sealed = package.seal(one, 1, page(window(0, 50), body, window(3, 50)), observed_at)
-    silent = package.seal(one, 2, page(None, body), observed_at)
+    sealed = package.seal(one, 1, package.draft(page(window(0, 50), body, window(3, 50)), observed_at))
+    silent = package.seal(one, 2, package.draft(page(None, body), observed_at))
     assert package.sealed(one) == [sealed, silent]
     assert [package.body(found) for found in (sealed, silent)] == [body, body]
     expected = Sealed(
@@ -63,7 +63,7 @@ def test_a_pass_comes_back_until_it_is_finished(tmp_path: Path) -> None:
 
 
 def test_files_are_private_and_half_written_ones_are_no_pages(one: Pass) -> None:
-    sealed = package.seal(one, 1, page(window(0, 10)), BEGIN)
+    sealed = package.seal(one, 1, package.draft(page(window(0, 10)), BEGIN))
     (one.folder / ".000002.page.tmp").write_bytes(b"half")
     assert package.sealed(one) == [sealed]
     assert stat.S_IMODE(one.folder.stat().st_mode) == 0o700
@@ -72,9 +72,9 @@ def test_files_are_private_and_half_written_ones_are_no_pages(one: Pass) -> None
 
 def test_a_page_is_never_put_in_the_place_of_another(one: Pass) -> None:
     """Two runs may go on with one pass, where one of them was thought dead."""
-    body = package.body(package.seal(one, 1, page(window(0, 10), b"first"), BEGIN))
+    body = package.body(package.seal(one, 1, package.draft(page(window(0, 10), b"first"), BEGIN)))
     with pytest.raises(LoadError, match="lost its lease"):
-        package.seal(one, 1, page(window(0, 10), b"second"), BEGIN)
+        package.seal(one, 1, package.draft(page(window(0, 10), b"second"), BEGIN))
     assert [package.body(there) for there in package.sealed(one)] == [body]
     assert sorted(path.name for path in one.folder.iterdir()) == ["000001.page", "pass.json"]
 
@@ -90,7 +90,9 @@ def readable(one: Pass) -> list[bytes]:
 
 def test_every_flipped_byte_of_a_page_is_noticed(one: Pass) -> None:
     """Head, checksums, line ends and body: each byte in turn, in one of its bits; and every shorter file."""
-    path = package.seal(one, 1, page(window(0, 10), b"0123456789" * 20, window(0, 9)), BEGIN).path
+    path = package.seal(
+        one, 1, package.draft(page(window(0, 10), b"0123456789" * 20, window(0, 9)), BEGIN)
+    ).path
     whole = path.read_bytes()
     assert readable(one) == [b"0123456789" * 20]
     for place in range(len(whole)):
@@ -116,7 +118,9 @@ def test_every_flipped_byte_of_a_pass_is_noticed(one: Pass) -> None:
 
 
 def test_a_page_that_is_set_aside_covers_nothing_and_keeps_its_number(one: Pass) -> None:
-    pages = [package.seal(one, n, page(window(10 * n, 10 * n + 10)), BEGIN) for n in range(1, 4)]
+    pages = [
+        package.seal(one, n, package.draft(page(window(10 * n, 10 * n + 10)), BEGIN)) for n in range(1, 4)
+    ]
     pages[2].path.write_bytes(b"")
     assert package.set_aside_damaged(one) == ["000003.page"]
     assert package.set_aside_damaged(one) == []

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connectors.axis import Axis, located
-from connectors.columns import Columns, keys_of, reading
+from connectors.columns import Columns, keys_at, reading
 from connectors.responses import parse
 from connectors.simulator.year import generate
 from connectors.source import SECOND, Account, Answer, Limit, Stream
@@ -115,7 +115,8 @@ def agree(stream: Stream, records: Sequence[Any], privacy: Privacy) -> None:
     body = body_of(records)
     read = reading(stream.contract, META)(body)["data"]
     assert repr(list(read)) == repr(list(records))  # a NaN is not equal to itself
-    assert keys_of(stream, read) == [stream.key_of(record) for record in records]
+    places = range(len(records))
+    assert keys_at(stream, read, places[1::2]) == [stream.key_of(records[n]) for n in places[1::2]]
     for axis in AXES:
         answer = Answer(records, None, None, None, body)
         assert (
