@@ -113,45 +113,51 @@ def newest(contract: TableContract, pages: Iterable[Judged]) -> Validated:
     """One outcome per key: that of the newest answer, by the source's clock, that holds it."""
     ordered = sorted(pages, key=lambda page: (page.observed_at, page.number))
     keys = pa.chunked_array([chunk for page in ordered for chunk in page.keys.chunks], pa.binary())
-    older, left, first = _older(keys), [], 0
+    letters: dict[int, DeadLetter] = {}  # by their place among the keys
+    parents: list[int] = []  # of each child, its parent's place among the rows
+    first = above = 0
     for page in ordered:
-        here = {turn - first for turn in older if first <= turn < first + len(page.keys)}
-        left.append(_without(page, here) if here else page)
-        first += len(page.keys)
-    rows = pa.concat_tables([staging_schema(contract).empty_table(), *(page.rows for page in left)])
-    dead = [letter for page in left for letter in page.letters.values()]
-    return Validated(len(keys), rows, _children(contract, left), dead, duplicates=len(older))
+        letters |= {first + n: letter for n, letter in page.letters.items()}
+        parents += [above + n for n in page.parents]
+        first, above = first + len(page.keys), above + page.rows.num_rows
+    older = _older(keys)
+    places = pa.array(range(len(keys)), pa.int64())
+    left = _outside(places.filter(_outside(places, letters)), older)  # of the rows
+    return Validated(
+        fetched=len(keys),
+        rows=_together(contract, [page.rows for page in ordered], left),
+        children=_children(contract, ordered, left.take(pa.array(parents, pa.int64()))),
+        dead=[letter for place, letter in letters.items() if place not in older],
+        duplicates=len(older),
+    )
 
 
-def _older(keys: pa.ChunkedArray) -> list[int]:
+def _older(keys: pa.ChunkedArray) -> set[int]:
     """The places of keys that come again further on."""
     counts = keys.value_counts()
     again = counts.field("values").filter(arrow().greater(counts.field("counts"), 1))
     places = arrow().indices_nonzero(arrow().is_in(keys, value_set=again))
     last = dict(zip(keys.take(places).to_pylist(), places.to_pylist(), strict=True))
-    return sorted(set(places.to_pylist()) - set(last.values()))
+    return set(places.to_pylist()) - set(last.values())
 
 
-def _without(page: Judged, older: Collection[int]) -> Judged:
-    """A page without some of its records."""
-    valid = [n not in older for n in range(len(page.keys)) if n not in page.letters]
-    children = page.children
-    if children is not None:
-        children = children.filter(pa.array([valid[n] for n in page.parents], pa.bool_()))
-    return replace(
-        page,
-        rows=page.rows.filter(pa.array(valid, pa.bool_())),
-        letters={n: letter for n, letter in page.letters.items() if n not in older},
-        children=children,
-    )
+def _outside(places: pa.Array, some: Collection[int]) -> pa.Array:
+    """Which of the places are not among `some`."""
+    return arrow().invert(arrow().is_in(places, value_set=pa.array(list(some), pa.int64())))
 
 
-def _children(contract: TableContract, pages: Sequence[Judged]) -> pa.Table | None:
+def _together(contract: TableContract, tables: Iterable[pa.Table], left: pa.Array) -> pa.Table:
+    """The rows of all tables that are `left`."""
+    whole = pa.concat_tables([staging_schema(contract).empty_table(), *tables])
+    return whole if left.false_count == 0 else whole.filter(left)
+
+
+def _children(contract: TableContract, pages: Iterable[Judged], left: pa.Array) -> pa.Table | None:
     """The newest of each key; None where the contract has none."""
     if contract.child is None:
         return None
     tables = [page.children for page in pages if page.children is not None]
-    table = pa.concat_tables([staging_schema(contract.child.contract).empty_table(), *tables])
+    table = _together(contract.child.contract, tables, left)
     keys = table.column(contract.child.contract.key).to_pylist()
     last = {key: n for n, key in enumerate(keys)}
     return table if len(last) == len(keys) else table.take(list(last.values()))
