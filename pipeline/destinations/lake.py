@@ -219,6 +219,7 @@ def _file(fresh: Path, part: Part, run_id: str, schema: pa.Schema, content: Iter
                 count += batch.num_rows
         sink.flush()
         os.fsync(sink.fileno())
+    pa.system_memory_pool().release_unused()  # to the machine, before the next one takes as much
     return File(str(path.relative_to(fresh)), part.table, count, part.version, _sha256(path))
 
 

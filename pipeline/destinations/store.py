@@ -100,6 +100,7 @@ class Store:
             )
         finally:
             self._watermarks.pop((package.source, package.stream), None)
+            self.soon(pa.system_memory_pool().release_unused)  # else what a load took stays ours for good
 
     async def figures(self, source: str, tenant: str, stream: Stream, window: Window) -> LoadedFigures:
         return await self.use(lambda db: loaded_figures(db, source, tenant, stream, window))
