@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import from_json
@@ -117,6 +118,7 @@ def retry_after(text: str | None, now: datetime) -> float | None:
     return None if moment is None else min(max((moment - now).total_seconds(), 0.0), LONGEST_RETRY_AFTER)
 
 
+@lru_cache(16)  # a hundred answers of one second have one
 def http_date(text: str | None) -> datetime | None:
     """An HTTP date in any of its three forms (the asctime form has no zone and means GMT)."""
     if not text:
