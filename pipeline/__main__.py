@@ -1,13 +1,11 @@
 """`evalsync`, and `python -m pipeline`. Sets what counts for the process as a whole; the commands are in cli.py."""
 
-import atexit
 import gc
 
 
 def start() -> None:
     """Run the command that the arguments name."""
     gc.set_threshold(20_000, 20, 20)  # at 700, what the modules load is looked through dozens of times
-    atexit.register(gc.freeze)  # and need not be taken apart in the end
 
     from pipeline.cli import main
 

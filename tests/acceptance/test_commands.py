@@ -55,10 +55,14 @@ def test_sync_and_status_give_one_document_each(folder: Path) -> None:
 
 
 def test_people_see_the_proof_and_the_marts(folder: Path) -> None:
-    said = evalsync(folder, "sync").stdout
-    assert "proven equal to the source: 300 loaded" in said
-    assert "satisfaction by department" in said
-    assert "nothing is published" not in evalsync(folder, "status").stdout
+    """Also kills: a process that ends in a way of which a library complains, below what was to be read."""
+    done = evalsync(folder, "sync")
+    assert "proven equal to the source: 300 loaded" in done.stdout
+    assert "satisfaction by department" in done.stdout
+    assert "leaked" not in done.stderr
+    seen = evalsync(folder, "status")
+    assert "nothing is published" not in seen.stdout
+    assert seen.stderr == ""
 
 
 def test_status_before_the_first_sync_says_what_to_do(folder: Path) -> None:
