@@ -136,9 +136,10 @@ def _older(keys: pa.ChunkedArray) -> set[int]:
     """The places of keys that come again further on."""
     counts = keys.value_counts()
     again = counts.field("values").filter(arrow().greater(counts.field("counts"), 1))
-    places = arrow().indices_nonzero(arrow().is_in(keys, value_set=again))
-    last = dict(zip(keys.take(places).to_pylist(), places.to_pylist(), strict=True))
-    return set(places.to_pylist()) - set(last.values())
+    where = arrow().indices_nonzero(arrow().is_in(keys, value_set=again))
+    places: list[int] = where.to_pylist()
+    last = dict(zip(keys.take(where).to_pylist(), places, strict=True))
+    return set(places) - set(last.values())
 
 
 def _outside(places: pa.Array, some: Collection[int]) -> pa.Array:

@@ -1,114 +1,20 @@
-"""One package into the warehouse: all of it once, the newest version of each row, and tombstones only on proof.
+"""One package into the warehouse: all of it once, and the newest version of each row (tombstones: test_tombstones.py).
 
-Kills: append in place of merge; last write wins; a tombstone for what was merely not seen, for what retention has
-purged, or for a fifth of everything at once; a tombstone that no row comes back from; letters that never heal; a
-commit without the fence.
+Kills: append in place of merge; last write wins; letters that never heal; a commit without the fence.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 
 import duckdb
 import pytest
+from loading import ALL, HOUR, NOON, NOW, Row, everything, letters, package, put, ratings, row, tile
 
-from connectors.source import EPOCH, Stream, key_of
-from connectors.voki.streams import cursor_of
-from pipeline.destinations.load import MANY, Package, Tile, load
+from pipeline.destinations.load import load
 from pipeline.destinations.loaded import Loaded
-from pipeline.destinations.warehouse import connect
-from pipeline.privacy import Privacy
-from pipeline.validate import judge, newest
 from schemas.errors import LoadError
-from schemas.voki import EVALUATIONS
-
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-NOW = NOON + timedelta(hours=1)
-HOUR = timedelta(hours=1)
-Row = dict[str, Any]
-
-
-async def never(*_: Any) -> Any:
-    raise AssertionError("a load asks no source")
-
-
-STREAM = Stream("evaluations", EVALUATIONS, "evaluations", never, None, lambda _: [], cursor_of, key_of)
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect(tmp_path / "warehouse.duckdb") as connection:
-        yield connection
-
-
-def row(key: str, at: datetime = NOON - HOUR, rating: Any = 5, **more: Any) -> Row:
-    return {"id": key, "rating": rating, "inserted_at": at.isoformat(), **more}
-
-
-def package(
-    rows: Sequence[Row], page: int = 1, observed: datetime = NOON, tiles: Sequence[Tile] = (), **more: Any
-) -> Package:
-    """What a page of these rows becomes."""
-    valid = newest(EVALUATIONS, [judge(STREAM, page, observed, rows, Privacy())])
-    made = Package(
-        source="demo",
-        tenant="norte",
-        stream="evaluations",
-        contract=EVALUATIONS,
-        pass_id="pass",
-        run_id="run",
-        first_page=page,
-        last_page=page,
-        fetched=valid.fetched,
-        duplicates=valid.duplicates,
-        table=valid.rows,
-        child=None,
-        dead=valid.dead,
-        tiles=tiles,
-        oldest=EPOCH,
-        watermark=None,
-    )
-    return replace(made, **more)
-
-
-def tile(begin: datetime, end: datetime, observed: datetime = NOON) -> Tile:
-    return Tile(begin, end, observed)
-
-
-ALL = tile(EPOCH, NOON)
-
-
-@contextmanager
-def open_fence() -> Iterator[None]:
-    yield
-
-
-def put(db: duckdb.DuckDBPyConnection, one: Package, now: datetime = NOW) -> Loaded:
-    return load(db, one, now, open_fence)
-
-
-def ratings(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """The rows that are there and not deleted."""
-    return dict(
-        db.execute("SELECT evaluation_id, rating FROM core.evaluations WHERE _deleted_at IS NULL").fetchall()
-    )
-
-
-def gone(db: duckdb.DuckDBPyConnection) -> set[str]:
-    found = db.execute("SELECT evaluation_id FROM core.evaluations WHERE _deleted_at IS NOT NULL").fetchall()
-    return {key for (key,) in found}
-
-
-def letters(db: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    return dict(db.execute("SELECT record_key, pointer FROM meta.dead_letters").fetchall())
-
-
-def everything(db: duckdb.DuckDBPyConnection) -> list[Any]:
-    tables = ("core.evaluations", "meta.loads", "meta.watermarks", "meta.dead_letters")
-    return [db.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in tables]  # noqa: S608
 
 
 def test_a_package_is_loaded_once_however_often_it_comes(db: duckdb.DuckDBPyConnection) -> None:
@@ -178,74 +84,6 @@ def test_keys_are_unique_within_a_source_and_tenant_only(db: duckdb.DuckDBPyConn
         ("demo", "sul", 2, True),
         ("other", "norte", 3, True),
     ]
-
-
-def test_only_a_proven_range_makes_tombstones(db: duckdb.DuckDBPyConnection) -> None:
-    """[from, to) of an answer that is newer than the row: everything else was merely not seen."""
-    moments = {"before": -3, "first": -2, "inside": -1, "end": 0, "after": 1}
-    put(db, package([row(key, NOON + timedelta(minutes=minutes)) for key, minutes in moments.items()]))
-    swept = tile(NOON - timedelta(minutes=2), NOON, NOON + HOUR)
-    result = put(db, package([], page=2, tiles=[swept]))
-    assert (result.deleted, gone(db)) == (2, {"first", "inside"})
-    assert put(db, package([], page=3, tiles=[swept])).deleted == 0  # once
-
-
-def test_a_row_between_two_proven_ranges_was_not_swept(db: duckdb.DuckDBPyConnection) -> None:
-    put(db, package([row("a", NOON - 3 * HOUR), row("hole", NOON - 2 * HOUR), row("b", NOON - HOUR)]))
-    tiles = [tile(NOON - 4 * HOUR, NOON - 2 * HOUR), tile(NOON - 2 * HOUR + timedelta(seconds=1), NOON)]
-    put(db, package([], page=2, tiles=tiles))
-    assert gone(db) == {"a", "b"}
-
-
-def test_a_stale_answer_deletes_nothing_that_came_after_it(db: duckdb.DuckDBPyConnection) -> None:
-    put(db, package([row("a")], observed=NOON))
-    assert (
-        put(db, package([], page=2, tiles=[replace(ALL, observed_at=NOON - timedelta(seconds=1))])).deleted
-        == 0
-    )
-    assert put(db, package([], page=3, tiles=[replace(ALL, observed_at=NOON)])).deleted == 1
-
-
-def test_rows_of_the_answer_are_there_and_dead_letters_too(db: duckdb.DuckDBPyConnection) -> None:
-    put(db, package([row("good"), row("turned bad"), row("gone")]))
-    result = put(db, package([row("good"), row("turned bad", rating=77)], page=2, tiles=[ALL]))
-    assert (result.deleted, result.dead_letters, gone(db)) == (1, 1, {"gone"})
-    assert set(ratings(db)) == {"good", "turned bad"}
-
-
-def test_what_retention_has_purged_is_kept_as_history(db: duckdb.DuckDBPyConnection) -> None:
-    put(db, package([row("old", NOON - timedelta(days=400)), row("new", NOON - timedelta(days=300))]))
-    result = put(db, package([], page=2, tiles=[ALL], oldest=NOON - timedelta(days=365)))
-    assert (result.deleted, gone(db)) == (1, {"new"})
-
-
-@pytest.mark.parametrize(
-    ("there", "vanished", "believed"),
-    [
-        (MANY, MANY, True),
-        (MANY + 1, MANY + 1, False),
-        (5 * (MANY + 1), MANY + 1, True),
-        (5 * MANY + 4, MANY + 1, False),
-    ],
-)
-def test_too_many_at_once_are_kept_and_counted(
-    db: duckdb.DuckDBPyConnection, there: int, vanished: int, believed: bool
-) -> None:
-    """More than a hundred, and more than a fifth of what the range holds: a broken answer is likelier."""
-    rows = [row(f"r{number}") for number in range(there)]
-    put(db, package(rows))
-    result = put(db, package(rows[vanished:], page=2, tiles=[ALL]))
-    assert (result.deleted, result.withheld) == ((vanished, 0) if believed else (0, vanished))
-    assert len(ratings(db)) == (there - vanished if believed else there)
-
-
-def test_a_row_that_comes_back_is_alive_again(db: duckdb.DuckDBPyConnection) -> None:
-    put(db, package([row("a")]))
-    put(db, package([], page=2, tiles=[ALL]))
-    assert put(db, package([row("a")], page=3, observed=NOON - HOUR)).updated == 0  # older than what is known
-    assert gone(db) == {"a"}
-    assert put(db, package([row("a")], page=4, observed=NOON + HOUR)).updated == 1
-    assert (gone(db), ratings(db)) == (set(), {"a": 5})
 
 
 def test_dead_letters_are_seen_again_healed_or_swept_away(db: duckdb.DuckDBPyConnection) -> None:

@@ -5,21 +5,16 @@ deleted rows, of another tenant or of the bounds' wrong side; a search that stop
 a search without an end.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loading import STREAM
 
-from connectors.source import SECOND, SourceTotals, Stream, Window, key_of
-from connectors.voki.streams import cursor_of
-from pipeline.destinations.warehouse import connect
+from connectors.source import SECOND, SourceTotals, Window
 from pipeline.reconcile import ROUNDING, Figure, Loaded, Proof, compare, loaded_figures
-from schemas.voki import EVALUATIONS
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 DERIVED = frozenset({"average_rating"})
@@ -100,19 +95,6 @@ def test_a_derived_figure_may_be_rounded_to_a_tenth_and_a_count_may_not(value: f
 
 
 # -- figures of the warehouse ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect(tmp_path / "warehouse.duckdb") as connection:
-        yield connection
-
-
-async def never(*_: Any) -> Any:
-    raise AssertionError("no source is asked")
-
-
-STREAM = Stream("evaluations", EVALUATIONS, "evaluations", never, None, lambda _: [], cursor_of, key_of)
 
 
 def insert(
