@@ -5,7 +5,7 @@ import gc
 
 def start() -> None:
     """Run the command that the arguments name."""
-    gc.set_threshold(20_000, 20, 20)  # at 700, what the modules load is looked through dozens of times
+    gc.set_threshold(50_000, 20, 20)  # at 700, what the modules load is looked through dozens of times
 
     from pipeline.cli import main
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo
 
 T = TypeVar("T")
@@ -130,6 +129,8 @@ def cron(value: str) -> str:
         )
     if re.search(r"(?<![/0-9])[0-9]", fields[4]):
         raise ValueError("has a weekday as a number, which programs count differently: write `mon` to `sun`")
+    from apscheduler.triggers.cron import CronTrigger
+
     try:
         trigger = CronTrigger.from_crontab(value, timezone=UTC)
         fires = trigger.get_next_fire_time(None, datetime(2024, 1, 1, tzinfo=UTC))

@@ -9,11 +9,13 @@ where 00:30 is left out, and none on the day after the clock went forward for ti
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from apscheduler.triggers.cron import CronTrigger
-
 from pipeline.config import Schedule
+
+if TYPE_CHECKING:
+    from apscheduler.triggers.cron import CronTrigger
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CHANGE = timedelta(hours=3)  # clocks are put forward and back by less
@@ -75,5 +77,7 @@ def _moments(named: datetime, zone: ZoneInfo, *, both: bool) -> set[datetime]:
 
 
 @cache
-def _calendar(line: str) -> CronTrigger:
+def _calendar(line: str) -> "CronTrigger":
+    from apscheduler.triggers.cron import CronTrigger
+
     return CronTrigger.from_crontab(line, timezone=UTC)
