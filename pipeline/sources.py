@@ -19,7 +19,7 @@ from connectors.registry import SOURCES, Connector
 from connectors.source import Account, Limit, Stream
 from pipeline.accounts import account_at, account_of, budget_key
 from pipeline.config import Source
-from pipeline.destinations.lake import read_manifest
+from pipeline.destinations import manifest
 from pipeline.folders import Folders, current
 from pipeline.ledger import Ledger
 from schemas.errors import EvalsyncError
@@ -115,7 +115,7 @@ def trace_of(ledger: Ledger, folders: Folders) -> Trace | None:
         granted, age = seen
         return Trace(granted, max(0.0, age - SEEN_EVERY))
     published = current(folders.data)
-    loads = sum(one.rows for one in read_manifest(published) if one.table == "loads") if published else 0
+    loads = sum(one.rows for one in manifest.files(published) if one.table == "loads") if published else 0
     pages = any(folders.packages.glob("*/*/*/*.page"))
     return Trace(0, 0.0) if pages or loads else None
 

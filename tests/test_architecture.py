@@ -156,7 +156,7 @@ def statements_read() -> Iterator[re.Pattern[str]]:
 
 def test_every_statement_is_read_and_every_one_read_is_there() -> None:
     """Migrations and marts are found by their place: all of a folder is read."""
-    by_place = re.compile(r"warehouse/\d{4}_\w+|marts/\w+/(mart|checks)")
+    by_place = re.compile(r"warehouse/\d{4}_\w+|marts/\w+/(mart|days|checks)")
     names = {str(path.relative_to(ROOT / "sql").with_suffix("")) for path in SQL_FILES}
     read = list(statements_read())
     assert len(read) > 10

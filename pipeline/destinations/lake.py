@@ -1,7 +1,7 @@
 """What readers see: snapshots/<run>/ with warehouse.duckdb, Parquet files and a manifest; `current` names the newest.
 
 Promises: a reader sees one whole snapshot, old or new; nothing half written is ever reachable; readers never
-block a sync; what has not changed is hard-linked, so that publishing costs what changed, and a file that no longer is
+block a sync; a file whose rows have not changed is hard-linked, not written, and one that no longer is
 what its manifest says is written anew. Every block of the warehouse is read before it is given to readers. All files of
 a table have one schema and checksums in every page; the manifest has the SHA-256, the rows and the version of each.
 
@@ -10,13 +10,12 @@ parent -> swap the symlink -> fsync the data folder.
 """
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -25,33 +24,20 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-import structlog
 
-from pipeline.destinations import tables
+from pipeline.destinations import manifest, tables
+from pipeline.destinations.manifest import WAREHOUSE, File
 from pipeline.destinations.warehouse import Fence, batches, connect, rows, verify
-from pipeline.files import replace_file, sync_file, sync_folder
+from pipeline.files import sync_file, sync_folder
 from pipeline.folders import current
 from pipeline.statements import statement
 from schemas.contract import LOAD_COLUMNS, TIMESTAMP, TableContract
 from schemas.errors import PublishError
 
-log = structlog.get_logger()
-
-COPY = "warehouse.duckdb"
+HASHES = 2  # files that are copied or read through at once, while the warehouse is read
 DISKS = 1  # files that are written at once, while the rows of the next are read: two take 50 MB more, and no less time
 READERS = 0o640  # files that an analyst or a BI tool of the same group may read
 READERS_FOLDER = 0o750
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One Parquet file of a snapshot."""
-
-    path: str  # relative to the snapshot
-    table: str
-    rows: int
-    version: str  # changes whenever the rows behind the file change
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,39 +95,45 @@ class Part:
 def _write(
     warehouse: Path, fresh: Path, previous: Path | None, run_id: str, contracts: Sequence[TableContract]
 ) -> list[File]:
-    known = {one.path.rpartition("/")[0]: one for one in read_manifest(previous)} if previous else {}
-    with connect(warehouse) as db, ThreadPoolExecutor(DISKS) as disk:
+    with connect(warehouse) as db, ThreadPoolExecutor(HASHES) as aside, ThreadPoolExecutor(DISKS) as disk:
         db.execute("CHECKPOINT")
+        copying = aside.submit(_copy, warehouse, fresh / WAREHOUSE)  # nothing writes to the file any more
+        parts = [part for contract in contracts for part in _partitions(db, contract)]
+        same = _unchanged(aside, previous, parts)
         verify(db)
-        copying = disk.submit(_copy, warehouse, fresh / COPY)  # nothing writes to the file any more
         writing: list[Future[File]] = []
-        for part in [
-            *(part for contract in contracts for part in _partitions(db, contract)),
-            *_whole_tables(db, run_id),
-        ]:
-            writing.append(_begin(disk, fresh, previous, known.get(part.folder), part, run_id))
+        for part in [*parts, *_whole_tables(db, run_id)]:
+            sound = same[part.folder].result() if part.folder in same else None
+            writing.append(_begin(disk, fresh, previous, sound, part, run_id))
             for earlier in writing[-1 - DISKS : -DISKS]:  # no more of them in memory than this
                 earlier.result()
         files = [one.result() for one in writing]
         warehouse_sha256 = copying.result()
-    manifest = {
-        "run_id": run_id,
-        "number": 1 + max(map(_number, fresh.parent.iterdir())),
-        "warehouse": {"path": COPY, "sha256": warehouse_sha256},
-        "files": [asdict(one) for one in files],
-    }
-    replace_file(fresh / "manifest.json", json.dumps(manifest, indent=1).encode(), READERS)
+    number = 1 + max(map(manifest.number, fresh.parent.iterdir()))
+    manifest.write(fresh, run_id, number, warehouse_sha256, files, READERS)
     for folder, _, _ in os.walk(fresh):
         sync_folder(Path(folder))
     return files
 
 
+def _unchanged(
+    aside: ThreadPoolExecutor, previous: Path | None, parts: Iterable[Part]
+) -> dict[str, Future[File | None]]:
+    """The files of the snapshot before whose rows have not changed, by folder; None for one that is damaged."""
+    known = {one.path.rpartition("/")[0]: one for one in manifest.files(previous)} if previous else {}
+    return {
+        part.folder: aside.submit(manifest.sound, previous, replace(known[part.folder], table=part.table))
+        for part in parts
+        if previous and part.folder in known and known[part.folder].version == part.version
+    }
+
+
 def _begin(
-    disk: ThreadPoolExecutor, fresh: Path, previous: Path | None, same: File | None, part: Part, run_id: str
+    disk: ThreadPoolExecutor, fresh: Path, previous: Path | None, sound: File | None, part: Part, run_id: str
 ) -> Future[File]:
-    """A part on its way: linked where it has not changed, else written while the next one is read."""
-    if previous and same and same.version == part.version and _whole(previous, same):
-        return disk.submit(_link, fresh, previous, replace(same, table=part.table))
+    """A part on its way: linked where a sound file has its rows, else written while the next one is read."""
+    if previous and sound:
+        return disk.submit(_link, fresh, previous, sound)
     reader = part.read()
     head = list(islice(reader, 2))
     writing = disk.submit(_file, fresh, part, run_id, reader.schema, chain(head, reader))
@@ -155,7 +147,7 @@ def _copy(warehouse: Path, copy: Path) -> str:
     shutil.copyfile(warehouse, copy)
     copy.chmod(READERS)
     sync_file(copy)
-    return _sha256(copy)
+    return manifest.sha256(copy)
 
 
 def _partitions(db: duckdb.DuckDBPyConnection, contract: TableContract) -> Iterator[Part]:
@@ -220,7 +212,7 @@ def _file(fresh: Path, part: Part, run_id: str, schema: pa.Schema, content: Iter
         sink.flush()
         os.fsync(sink.fileno())
     pa.system_memory_pool().release_unused()  # to the machine, before the next one takes as much
-    return File(str(path.relative_to(fresh)), part.table, count, part.version, _sha256(path))
+    return File(str(path.relative_to(fresh)), part.table, count, part.version, manifest.sha256(path))
 
 
 def _make(folder: Path) -> None:
@@ -230,50 +222,11 @@ def _make(folder: Path) -> None:
         folder.mkdir(mode=READERS_FOLDER, exist_ok=True)  # another file's thread may be making it
 
 
-def _whole(snapshot: Path, one: File) -> bool:
-    """Whether a file is what was written then: one that rotted must not be linked on for ever."""
-    path = snapshot / one.path
-    try:
-        found = _sha256(path)
-    except OSError:  # gone, or not to be read
-        found = ""
-    if found != one.sha256:
-        log.warning("file_damaged", path=str(path), next="written anew")
-    return found == one.sha256
-
-
 def _link(fresh: Path, previous: Path, same: File) -> File:
     path = fresh / same.path
     _make(path.parent)
     path.hardlink_to(previous / same.path)
     return same
-
-
-def read_manifest(snapshot: Path) -> list[File]:
-    """The files of a snapshot; empty where its manifest cannot be read (then every file is written anew)."""
-    try:
-        return [File(**one) for one in _manifest(snapshot)["files"]]
-    except (ValueError, KeyError, TypeError):
-        return []
-
-
-def _number(snapshot: Path) -> int:
-    """How many snapshots were published up to this one: unlike run ids, they never go back with the clock."""
-    number = _manifest(snapshot).get("number", 0)
-    return number if isinstance(number, int) else 0
-
-
-def _manifest(snapshot: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((snapshot / "manifest.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _swap(data: Path, place: Path) -> None:
@@ -286,7 +239,7 @@ def _swap(data: Path, place: Path) -> None:
 
 def _prune(root: Path, keep: int, newest: Path) -> None:
     there = [place for place in root.iterdir() if not place.name.startswith(".")]
-    snapshots = sorted(there, key=lambda place: (_number(place), place.name))
+    snapshots = sorted(there, key=lambda place: (manifest.number(place), place.name))
     for place in snapshots[:-keep]:
         if place != newest:
             shutil.rmtree(place)

@@ -219,6 +219,16 @@ def test_a_month_larger_than_a_row_group_is_written_in_pieces_with_every_row(dem
     assert any(one.startswith("evaluations/") and "2025-" in one for one in others)
 
 
+def test_a_row_before_1970_is_in_the_file_of_its_month(demo: Account) -> None:
+    with duckdb.connect(str(demo.data / "state" / "warehouse.duckdb")) as db:
+        db.execute(
+            "INSERT INTO core.evaluations BY NAME SELECT t.* REPLACE ('old' AS evaluation_id,"
+            " TIMESTAMPTZ '1969-12-31 23:59:59+00' AS created_at) FROM (FROM core.evaluations LIMIT 1) AS t"
+        )
+    path = months(publish(demo, "old").folder)["month=1969-12"]
+    assert pq.ParquetFile(path).read(["evaluation_id"]).column(0).to_pylist() == ["old"]
+
+
 def test_current_is_a_relative_link_so_that_the_folder_can_be_moved(demo: Account) -> None:
     assert not (demo.data / "current").readlink().is_absolute()
     moved = demo.data.rename(demo.folder / "elsewhere")
