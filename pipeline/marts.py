@@ -1,15 +1,17 @@
 """Marts: plain SQL over the loaded rows, checked before anybody sees it.
 
 A mart is a folder `sql/marts/<name>/` with `mart.sql`, which creates `marts.<name>` and the tables behind
-it, and `checks.sql`, whose statements return the rows (severity, check_name, detail) that break a rule.
+it, and `checks.sql`, whose statements return the rows (severity, check_name, detail) that break a rule. One that
+reads every rating may have a `days.sql` besides, which makes only the days anew that stand in `touched_days`.
 What reads what is taken from the SQL itself, so there is no list of marts to keep.
 
-Promises: a rerun over the same rows gives the same marts; all marts change in one transaction; a failing
-check leaves the previous marts in place. Never asks a source, never reads the clock.
+Promises: a rerun over the same rows gives the same marts, from scratch or by days; all marts change in one
+transaction; a failing check leaves the previous marts in place. Never asks a source, never reads the clock.
 """
 
+import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -28,6 +30,10 @@ MENTIONED = re.compile(IN_SCHEMA, re.IGNORECASE)
 CREATED = re.compile(
     rf"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:TABLE|VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?{IN_SCHEMA}", re.IGNORECASE
 )
+CHANGED = re.compile(
+    rf"\s*(?:(?:DELETE\s+FROM|INSERT\s+INTO)\s+{IN_SCHEMA}|CREATE\s+OR\s+REPLACE\s+TEMP\s+TABLE\s)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class Mart:
     name: str
     sql: str = field(repr=False)
     checks: str = field(repr=False)
+    days: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +56,15 @@ class CheckResult:
     detail: str
 
 
+Make = Callable[[MartEngine, Iterable[Mart]], tuple[CheckResult, ...]]  # `build`, or `refresh`
+
+
 def load_marts(folder: Path) -> tuple[Mart, ...]:
     """Every mart of the folder, by name; a folder without its two files is an error."""
     if not folder.is_dir():
         raise ConfigError(f"no folder of marts at {folder}")
     places = sorted(place for place in folder.iterdir() if place.is_dir() and place.name[0] not in "._")
-    return tuple(Mart(place.name, _text(place / "mart.sql"), _text(place / "checks.sql")) for place in places)
+    return tuple(map(_mart, places))
 
 
 def order(marts: Iterable[Mart]) -> tuple[Mart, ...]:
@@ -69,19 +79,37 @@ def order(marts: Iterable[Mart]) -> tuple[Mart, ...]:
 def build(
     engine: MartEngine, marts: Iterable[Mart], only: Collection[str] | None = None
 ) -> tuple[CheckResult, ...]:
-    """Build and check all marts, or `only` some with all that they read and all that reads them.
+    """Build and check all marts from scratch, or `only` some with all that they read and all that reads them.
 
     Returns the warnings. A failing check raises CheckFailed, and every mart is as it was.
     """
     chosen = _chosen(order(marts), only)
+    return _build(engine, {mart: mart.sql for mart in chosen})
+
+
+def refresh(engine: MartEngine, marts: Iterable[Mart]) -> tuple[CheckResult, ...]:
+    """The same as `build`, but for what has not changed since the last refresh, where a mart can tell."""
+    ordered = order(marts)
+    about = hashlib.sha256("".join(mart.sql + mart.days for mart in ordered).encode()).hexdigest()
+    by_days = engine.touch(about)
+    making = {mart: mart.days if by_days and mart.days else mart.sql for mart in ordered}
+    return _build(engine, making, about)
+
+
+def _build(
+    engine: MartEngine, making: Mapping[Mart, str], about: str | None = None
+) -> tuple[CheckResult, ...]:
+    """Run the SQL that makes each mart and all checks; remember what they were made of where that is known."""
     engine.begin()
     try:
-        for mart in chosen:
-            for statement in statements(mart.sql):
+        for sql in making.values():
+            for statement in statements(sql):
                 engine.execute(statement)
         # All are built before one is checked: a check sees the marts as a reader would.
-        results = tuple(result for mart in chosen for result in _broken_rules(engine, mart))
+        results = tuple(result for mart in making for result in _broken_rules(engine, mart))
         _refuse(results)
+        if about is not None:
+            engine.remember(about)
     except BaseException:
         engine.rollback()
         raise
@@ -92,6 +120,12 @@ def build(
 def statements(sql: str) -> tuple[str, ...]:
     """Each statement by itself, with the comments around it."""
     return tuple(one.query.strip() for one in _parsed(sql))
+
+
+def _mart(place: Path) -> Mart:
+    days = place / "days.sql"
+    by_days = _text(days) if days.is_file() else ""
+    return Mart(place.name, _text(place / "mart.sql"), _text(place / "checks.sql"), by_days)
 
 
 def _text(path: Path) -> str:
@@ -127,8 +161,12 @@ def _tables(mart: Mart) -> tuple[set[str], set[str]]:
         raise ConfigError(f"mart {mart.name}: mart.sql may only create tables and views in {SCHEMA}")
     if not checking or {one.type for one in checking} != {duckdb.StatementType.SELECT}:
         raise ConfigError(f"mart {mart.name}: checks.sql must hold SELECT statements and nothing else")
-    mentioned = MENTIONED.findall(_code(mart.sql) + _code(mart.checks))
-    return {match[1].lower() for match in matches if match}, {name.lower() for name in mentioned}
+    created = {match[1].lower() for match in matches if match}
+    changing = [CHANGED.match(_code(one.query)) for one in _parse(mart, mart.days)]
+    if not all(match and (match[1] or "").lower() in {"", *created} for match in changing):
+        raise ConfigError(f"mart {mart.name}: days.sql may only change its own tables in {SCHEMA}")
+    mentioned = MENTIONED.findall(_code(mart.sql) + _code(mart.checks) + _code(mart.days))
+    return created, {name.lower() for name in mentioned}
 
 
 def _parse(mart: Mart, sql: str) -> tuple[duckdb.Statement, ...]:

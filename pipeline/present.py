@@ -5,6 +5,7 @@ Promises that a failing check leaves the previous marts and the previous snapsho
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -33,18 +34,20 @@ def prepare(store: Store) -> None:
     store.soon(lambda: marts.order(marts.load_marts(SQL / "marts")))
 
 
-async def present(held: Held, only: Sequence[str] | None = None) -> tuple[Path, list[str]]:
+async def present(held: Held, make: marts.Make = marts.refresh) -> tuple[Path, list[str]]:
     """Marts, then the snapshot that readers see; its folder and the checks' warnings.
 
+    `make`: marts.refresh, of the days that have changed, or marts.build, from scratch.
     Raises CheckFailed (the previous marts and the previous snapshot stay) and PublishError.
     """
 
     def build(db: duckdb.DuckDBPyConnection) -> list[str]:
         with held.store.fence():
-            results = marts.build(DuckDBEngine(db), marts.load_marts(SQL / "marts"), only or None)
+            results = make(DuckDBEngine(db), marts.load_marts(SQL / "marts"))
         return [f"{result.mart}: {result.check}: {result.detail}" for result in results]
 
     warnings = await held.store.use(build)
+    held.store.rest()
     folders, keep = held.folders, held.config.snapshots.keep
     snapshot = await held.store.thread(
         lambda: lake.publish(folders.warehouse, folders.data, held.run_id, TABLES, keep, held.store.fence)
@@ -56,7 +59,7 @@ async def rebuild_marts(config: Config, only: Sequence[str]) -> tuple[Path, list
     """The marts anew from what is loaded, published; no request."""
     async with hold(config, system_clock(), asyncio.Event()) as held:
         await apply_settings(held.store, config)
-        return await present(held, only)
+        return await present(held, partial(marts.build, only=only or None))
 
 
 async def apply_settings(store: Store, config: Config) -> None:

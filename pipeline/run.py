@@ -4,7 +4,7 @@
     sources.open_source     account, budget and client of each source
     sync.sync_stream        pages -> packages -> load -> proof, streams side by side
     history.look_back       old rows looked at again, history proven, with what the budget has left
-    marts.build             sql/marts, in one transaction
+    marts.refresh           sql/marts of the days that have changed, in one transaction
     lake.publish            snapshots/<run>/ and `current`
 
 Promises: one run at a time on a data folder; a broken stream never stops another; the receipt says what happened
@@ -22,7 +22,7 @@ from connectors.clock import Clock, system_clock
 from connectors.http import Ceiling
 from connectors.registry import SOURCES, Connector
 from connectors.source import Stream
-from pipeline import package
+from pipeline import marts, package
 from pipeline.accounts import selected
 from pipeline.audit import Audited, audit_stream
 from pipeline.config import Config
@@ -118,7 +118,7 @@ async def audit(
                 for job in jobs
             )
         )
-        held.receipt = await _end(held, opened, [one.receipt for one in audited])
+        held.receipt = await _end(held, opened, [one.receipt for one in audited], marts.build)
         return held.receipt, audited
 
 
@@ -172,7 +172,12 @@ async def _sync(opened: Sequence[OpenSource], jobs: Sequence[Job], progress: Pro
     return [task.result() for task in tasks]
 
 
-async def _end(held: Held, opened: Sequence[OpenSource], streams: Sequence[StreamReceipt]) -> Receipt:
+async def _end(
+    held: Held,
+    opened: Sequence[OpenSource],
+    streams: Sequence[StreamReceipt],
+    make: marts.Make = marts.refresh,
+) -> Receipt:
     """Record the run, and give readers what it brought."""
     receipt = Receipt(
         run_id=held.run_id,
@@ -188,7 +193,7 @@ async def _end(held: Held, opened: Sequence[OpenSource], streams: Sequence[Strea
     )
     try:
         await held.store.record_run(held.run_id, receipt.outcome, held.began, held.clock.now(), streams)
-        snapshot, warnings = await present(held)
+        snapshot, warnings = await present(held, make)
         remarks = [f"{one.source}/{one.stream}: {remark}" for one in streams for remark in one.remarks]
         receipt = replace(receipt, snapshot=str(snapshot), warnings=[*remarks, *warnings])
         await asyncio.to_thread(

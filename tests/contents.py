@@ -37,3 +37,11 @@ def differing(ones: Mapping[str, Rows], others: Mapping[str, Rows]) -> dict[str,
         for name in ones.keys() | others.keys()
         if ones.get(name) != others.get(name)
     }
+
+
+def mart_rows(db: duckdb.DuckDBPyConnection) -> dict[str, Rows]:
+    """What the marts show, with the tables behind them."""
+    names = db.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'marts' ORDER BY ALL"
+    ).fetchall()
+    return {name: db.execute(f"SELECT * FROM marts.{name} ORDER BY ALL").fetchall() for (name,) in names}  # noqa: S608

@@ -27,6 +27,10 @@ ROWS = """
         strftime(created_at, '%Y-%m-%dT%H:%M:%SZ'), _deleted_at IS NOT NULL
     FROM {}.core.evaluations ORDER BY evaluation_id
 """
+COUNTED = """
+    SELECT strftime(day, '%Y-%m-%d'), department_name, agent_name, rating, evaluations
+    FROM {}.marts.rating_distribution
+"""
 TWICE = """
     SELECT count(*) FROM {0}.meta.loads AS a JOIN {0}.meta.loads AS b USING (source, stream, pass_id)
     WHERE a.first_page < b.first_page AND b.first_page <= a.last_page
@@ -103,17 +107,25 @@ class Reader:
     def close(self) -> None:
         self._db.close()
 
+    def _read(self, file: Path, *statements: str) -> list[list[tuple[Any, ...]]]:
+        self._db.execute(f"ATTACH '{file}' AS one (READ_ONLY)")
+        try:
+            return [self._db.execute(one.format("one")).fetchall() for one in statements]
+        finally:
+            self._db.execute("DETACH one")
+
+    def counted(self, file: Path) -> Counter[tuple[Any, ...]]:
+        """Ratings by day, department, agent and rating, as the mart has them."""
+        [found] = self._read(file, COUNTED)
+        return Counter({tuple(row): count for *row, count in found})
+
     def kept(self, file: Path) -> Kept:
         """Raises Broken where a key is there twice, or a page was loaded twice."""
         if not file.exists():
             return Kept({}, frozenset(), None)
-        self._db.execute(f"ATTACH '{file}' AS one (READ_ONLY)")
-        try:
-            found = self._db.execute(ROWS.format("one")).fetchall()
-            [(watermark,)] = self._db.execute("SELECT max(watermark) FROM one.meta.watermarks").fetchall()
-            [(twice,)] = self._db.execute(TWICE.format("one")).fetchall()
-        finally:
-            self._db.execute("DETACH one")
+        found, [(watermark,)], [(twice,)] = self._read(
+            file, ROWS, "SELECT max(watermark) FROM {}.meta.watermarks", TWICE
+        )
         require(not twice, "twice", "a page was loaded twice")
         keys = [row[0] for row in found]
         require(len(keys) == len(set(keys)), "twice", "a key is in the warehouse more than once")
@@ -240,3 +252,9 @@ def check_snapshot(reader: Reader, data: Path, kept: Kept, *, whole: bool) -> No
         require(run_id is not None, "unreadable", "nothing was published")
         seen = reader.kept(data / "current" / "warehouse.duckdb")
         require(seen.there == kept.there, "unreadable", "the snapshot is not what the warehouse held")
+        wanted = Counter(
+            (at[:10], department, agent, rating)
+            for *_, rating, _, _, agent, department, at in seen.there.values()
+        )
+        found = reader.counted(data / "current" / "warehouse.duckdb")
+        require(found == wanted, "other", f"the mart: {found - wanted} too much, {wanted - found} too little")

@@ -6,7 +6,7 @@ with the changes before and during it, the faults of the source, and the way in 
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -106,6 +106,10 @@ def story(seed: int) -> Story:
     if purge:
         keys["retention"] = f"{purge}d"
     stormy = chance.random() < 0.75
+    nights = [_night(chance, days, stormy) for _ in range(chance.choice([1, 1, 2, 2, 3]))]
+    whole_end = seed % 20 == 0
+    if whole_end:  # marts at both ends: the second ones are made of the days that changed between
+        nights[0] = replace(nights[0], whole=True)
     return Story(
         seed=seed,
         rows=rows,
@@ -116,8 +120,8 @@ def story(seed: int) -> Story:
         per_minute=int(budget["per_minute"]),
         per_day=int(budget["per_day"]),
         purge=purge,
-        nights=tuple(_night(chance, days, stormy) for _ in range(chance.choice([1, 1, 2, 2, 3]))),
-        whole_end=seed % 20 == 0,
+        nights=tuple(nights),
+        whole_end=whole_end,
         new=seed % 20 == 0,
     )
 

@@ -6,8 +6,6 @@ that cannot be read is set aside and never deleted; a run that lost its lease pu
 
 # ruff: noqa: S608 - identifiers of our own contracts stand in the SQL here, values never do
 
-import hashlib
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from pathlib import Path
 import duckdb
 import structlog
 
+from pipeline.destinations import manifest
 from pipeline.destinations.warehouse import Fence, connect, quoted, transaction
 from pipeline.files import PRIVATE_FILE, sync_file, sync_folder
 from schemas.contract import TableContract
@@ -44,14 +43,9 @@ def working(path: Path) -> Old | None:
 
 def published(snapshot: Path) -> Old | None:
     """A snapshot's copy; None where it is not the file any more that was published."""
-    path = snapshot / "warehouse.duckdb"
-    try:
-        told = json.loads((snapshot / "manifest.json").read_text())["warehouse"]["sha256"]
-        with path.open("rb") as file:
-            whole = hashlib.file_digest(file, "sha256").hexdigest() == told
-    except (OSError, ValueError, KeyError, TypeError):
+    if not manifest.warehouse_is_sound(snapshot):
         return None
-    return _old(path, working=False) if whole else None
+    return _old(snapshot / manifest.WAREHOUSE, working=False)
 
 
 def _old(path: Path, *, working: bool) -> Old | None:

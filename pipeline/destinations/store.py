@@ -69,6 +69,10 @@ class Store:
         """Run `work` on the thread, with the working file closed."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    def rest(self) -> None:
+        """Give back what DuckDB holds, before the thread is used for something else; the next use starts it again."""
+        self._thread.submit(self._warehouse.close)
+
     def soon(self, work: Callable[[], object]) -> None:
         """Run `work` on the thread when its turn comes; nobody waits for it, or hears how it ended."""
         self._thread.submit(work)

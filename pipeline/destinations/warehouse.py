@@ -161,7 +161,7 @@ def verify(connection: duckdb.DuckDBPyConnection) -> None:
     """Read everything, so that a damaged block is met here and not by a reader. Raises duckdb.Error."""
     for one in rows(connection, statement("publish/every_table")):
         name = f'"{one["schema"]}"."{one["name"]}"'
-        connection.execute(f"SELECT bit_xor(hash(one)) FROM {name} AS one").fetchall()  # noqa: S608 - of our own catalog
+        connection.execute(f"SELECT last(COLUMNS(*)) FROM {name}").fetchall()  # noqa: S608 - of our own catalog
 
 
 def _create(path: Path) -> None:

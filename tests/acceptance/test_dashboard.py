@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from markupsafe import escape
 from page import HOSTILE, HOSTILE_NAME, nothing_synced, published, site, synced
 
 from connectors.clock import system_clock
@@ -117,6 +118,15 @@ async def test_comments_newest_first_searched_filtered_and_paged(data: Config) -
         worst = await one.rows("comments", rating=1)
         assert {row["rating"] for row in worst} == {1}
         assert "customer_name" not in worst[0]
+
+
+async def test_names_and_searches_are_put_in_the_page_as_text(data: Config) -> None:
+    async with site(data) as one:
+        _, page = await one.get("/?period=7d&search=%3Cscript%3Ealert(12)%3C/script%3E", headers=HTML)
+        assert str(escape(HOSTILE_NAME)) in page
+        assert str(escape("<script>alert(12)</script>")) in page
+        assert HOSTILE_NAME not in page
+        assert "<script" not in page
 
 
 async def test_a_csv_file_has_all_rows_and_no_formula(data: Config) -> None:

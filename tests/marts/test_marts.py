@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 import sqlglot
+from contents import mart_rows
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
@@ -61,7 +62,7 @@ def test_files_run_as_they_stand_in_any_session(
     """Kills a reporting day taken from the session's zone, and a file that only this pipeline can run."""
     load_case(warehouse, HERE / "rating_distribution" / "midnight_in_sao_paulo")
     build(DuckDBEngine(warehouse), marts)
-    built = all_rows(warehouse, marts)
+    built = mart_rows(warehouse)
     warehouse.close()
 
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as shell:
@@ -72,15 +73,15 @@ def test_files_run_as_they_stand_in_any_session(
             for statement in shell.extract_statements(mart.checks):
                 assert shell.execute(statement).fetchall() == []
         shell.execute("SET TimeZone = 'UTC'")
-        assert all_rows(shell, marts) == built
+        assert mart_rows(shell) == built
 
 
 def test_a_rerun_gives_the_same_rows(warehouse: duckdb.DuckDBPyConnection, marts: tuple[Mart, ...]) -> None:
     load_case(warehouse, HERE / "satisfaction_by_agent" / "last_28_days")
     build(DuckDBEngine(warehouse), marts)
-    first = all_rows(warehouse, marts)
+    first = mart_rows(warehouse)
     build(DuckDBEngine(warehouse), tuple(reversed(marts)))
-    assert all_rows(warehouse, marts) == first
+    assert mart_rows(warehouse) == first
 
 
 def test_views_work_when_the_warehouse_is_attached_under_another_name(
@@ -133,15 +134,6 @@ def load_table(warehouse: duckdb.DuckDBPyConnection, table: str, path: Path) -> 
     if values:
         marks = ", ".join("?" for _ in columns)
         warehouse.executemany(f"INSERT INTO {table} VALUES ({marks})", values)
-
-
-def all_rows(
-    warehouse: duckdb.DuckDBPyConnection, marts: tuple[Mart, ...]
-) -> dict[str, list[tuple[Any, ...]]]:
-    return {
-        mart.name: warehouse.execute(f"SELECT * FROM marts.{mart.name} ORDER BY ALL").fetchall()
-        for mart in marts
-    }
 
 
 def assert_same_rows(actual: list[tuple[Any, ...]], expected: list[list[str]]) -> None:
