@@ -25,7 +25,7 @@ log = structlog.get_logger()
 SECONDS = 20.0
 BODY = 16 * 1024
 IDLE = 15.0  # seconds for the head of a request, and between two
-STYLES = ("page.css", "charts.css", "icon.svg")
+STATIC_FILES = {"page.css": "text/css", "charts.css": "text/css", "icon.svg": "image/svg+xml"}
 
 
 def make_app(
@@ -71,11 +71,19 @@ async def _reading(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _static(request: web.Request) -> web.StreamResponse:
-    """Our style sheets by name: there is no folder to list and no path to climb."""
+    """Our style sheets by name: there is no folder to list and no path to climb.
+
+    Not by aiohttp's FileResponse: it leaves the file open when the reader goes away while it is being opened.
+    """
     name = request.match_info["name"]
-    if name not in STYLES:
+    if name not in STATIC_FILES:
         raise web.HTTPNotFound
-    return web.FileResponse(STATIC / name, headers={hdrs.CACHE_CONTROL: "private, max-age=300"})
+    return web.Response(
+        body=(STATIC / name).read_bytes(),
+        content_type=STATIC_FILES[name],
+        charset="utf-8",
+        headers={hdrs.CACHE_CONTROL: "private, max-age=300"},
+    )
 
 
 async def _no_login(_: web.Request) -> web.StreamResponse:

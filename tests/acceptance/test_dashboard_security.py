@@ -6,6 +6,7 @@ a folder listing or a path that climbs; a body or a head without a bound; a sear
 """
 
 import asyncio
+import gc
 import io
 import re
 import time
@@ -230,3 +231,17 @@ async def test_the_log_names_routes_and_no_values(guarded: Config, lines: io.Str
 def test_the_token_is_not_in_the_application(guarded: Config) -> None:
     assert isinstance(guarded.serve.token, SecretStr)
     assert TOKEN not in repr(make_app(guarded)) + repr(guarded)
+
+
+async def test_who_leaves_at_once_leaves_nothing_open(empty: Config) -> None:
+    """An open file that nobody closes is an error of the whole suite; the route is asked for until it answers."""
+    async with site(empty) as one:
+        host, port = urlsplit(one.url).hostname, urlsplit(one.url).port
+        for _ in range(300):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.write(b"GET /static/page.css HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(0)
+            writer.transport.abort()
+        assert (await one.get("/static/page.css"))[0].status == 200
+    gc.collect()
