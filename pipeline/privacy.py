@@ -7,6 +7,7 @@ came, private to the owner of the data folder, until `packages.keep` ends.
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from connectors.source import Record
+
+PSEUDONYM = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +28,17 @@ class Privacy:
         return self.rules.get(name, "keep") == "keep"
 
     def hide(self, name: str, value: Any) -> Any:
-        """The value as it may be stored. A pseudonym is the same for the same value and key."""
+        """The value as it may be stored. A pseudonym is the same for the same value and key, and stays what it is.
+
+        A dead letter holds pseudonyms, and is tried again.
+        """
         if self.keeps(name) or value is None or value == "":
             return value
         if self.rules[name] == "drop":
             return None
         text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        if PSEUDONYM.fullmatch(text):
+            return text
         key = self.key.get_secret_value().encode()
         return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]
 

@@ -245,6 +245,19 @@ def test_endless_nesting_ends_in_extra_and_nowhere_else() -> None:
     assert "nested too deeply" in text
 
 
+def test_a_letter_that_is_tried_again_has_the_pseudonym_of_its_customer() -> None:
+    """Kills: a pseudonym of a pseudonym, which no other row of the customer has."""
+    privacy = Privacy({"comment": "pseudonym", "customer_name": "pseudonym"}, SecretStr("key"))
+    record = row(customer_name=SECRET, comment=SECRET)
+    [good] = judged([record], privacy=privacy).rows.to_pylist()
+    raw = json.loads(letter(record | {"rating": "seven"}, privacy).raw)
+    assert SECRET not in raw.values()
+    [healed] = judged([raw | {"rating": 5}], privacy=privacy).rows.to_pylist()
+    assert healed["comment"] == good["comment"]
+    assert len(good["comment"]) == 32
+    assert healed["customer_name"] == good["customer_name"]
+
+
 @pytest.mark.parametrize(("comment", "has"), [("", False), (None, False), (" ", True), ("bom", True)])
 def test_whether_there_is_a_comment_survives_its_dropping(comment: str | None, has: bool) -> None:
     table = judged([row(comment=comment)], privacy=Privacy({"comment": "drop"})).rows
