@@ -107,8 +107,8 @@ def story(seed: int) -> Story:
         keys["retention"] = f"{purge}d"
     stormy = chance.random() < 0.75
     nights = [_night(chance, days, stormy) for _ in range(chance.choice([1, 1, 2, 2, 3]))]
-    whole_end = seed % 20 == 0
-    if whole_end:  # marts at both ends: the second ones are made of the days that changed between
+    longest = seed % 20 == 0  # what takes long is lived through by one in twenty
+    if longest:  # marts at both ends: the second ones are made of the days that changed between
         nights[0] = replace(nights[0], whole=True)
     return Story(
         seed=seed,
@@ -121,8 +121,8 @@ def story(seed: int) -> Story:
         per_day=int(budget["per_day"]),
         purge=purge,
         nights=tuple(nights),
-        whole_end=whole_end,
-        new=seed % 20 == 0,
+        whole_end=longest,
+        new=longest,
     )
 
 

@@ -4,13 +4,12 @@ Kills: a sync that counts everything every night; a repair that leaves what is w
 """
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
-from nightly import Account, copy_of, synced_once
+from nightly import Account
 
 from pipeline.present import rebuild_marts
 from pipeline.run import Request, audit
@@ -18,19 +17,13 @@ from pipeline.run import Request, audit
 WRONG = "nobody's"
 
 
-@pytest.fixture(scope="module")
-def synced(tmp_path_factory: pytest.TempPathFactory) -> Account:
-    return synced_once(tmp_path_factory.mktemp("synced"))
-
-
 @pytest.fixture
-def demo(synced: Account, tmp_path: Path) -> Iterator[Account]:
+def spoiled(demo: Account) -> Account:
     """An account whose oldest day is counted wrong."""
-    with copy_of(synced, tmp_path) as demo:
-        with duckdb.connect(str(demo.data / "state" / "warehouse.duckdb")) as db:
-            oldest = "(SELECT min(day) FROM marts.rating_counts)"
-            db.execute(f"UPDATE marts.rating_counts SET agent_name = ? WHERE day = {oldest}", [WRONG])  # noqa: S608
-        yield demo
+    with duckdb.connect(str(demo.data / "state" / "warehouse.duckdb")) as db:
+        oldest = "(SELECT min(day) FROM marts.rating_counts)"
+        db.execute(f"UPDATE marts.rating_counts SET agent_name = ? WHERE day = {oldest}", [WRONG])  # noqa: S608
+    return demo
 
 
 def wrong(snapshot: Path) -> int:
@@ -40,19 +33,19 @@ def wrong(snapshot: Path) -> int:
     return int(count)
 
 
-def test_a_sync_counts_the_days_that_have_changed(demo: Account) -> None:
-    demo.insert(timedelta(minutes=5))
-    demo.now += timedelta(hours=1)
-    assert demo.sync().outcome == "ok"
-    assert wrong(demo.current()) > 0
+def test_a_sync_counts_the_days_that_have_changed(spoiled: Account) -> None:
+    spoiled.insert(timedelta(minutes=5))
+    spoiled.now += timedelta(hours=1)
+    assert spoiled.sync().outcome == "ok"
+    assert wrong(spoiled.current()) > 0
 
 
-def test_a_rebuild_counts_everything(demo: Account) -> None:
-    snapshot, _ = asyncio.run(rebuild_marts(demo.config(), ()))
+def test_a_rebuild_counts_everything(spoiled: Account) -> None:
+    snapshot, _ = asyncio.run(rebuild_marts(spoiled.config(), ()))
     assert wrong(snapshot) == 0
 
 
-def test_an_audit_counts_everything(demo: Account) -> None:
-    receipt, _ = asyncio.run(audit(demo.config(), Request(), requests=100))
+def test_an_audit_counts_everything(spoiled: Account) -> None:
+    receipt, _ = asyncio.run(audit(spoiled.config(), Request(), requests=100))
     assert receipt.outcome == "ok"
-    assert wrong(demo.current()) == 0
+    assert wrong(spoiled.current()) == 0

@@ -20,24 +20,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from nightly import ROOT, Account, copy_of, synced_once
+from nightly import ROOT, Account
 
 from pipeline.destinations import lake
 from pipeline.destinations.warehouse import ROW_GROUP, Fence
 from pipeline.present import rebuild_marts
 from schemas.errors import ConfigError, LoadError, PublishError
 from schemas.voki import EVALUATIONS
-
-
-@pytest.fixture(scope="module")
-def synced(tmp_path_factory: pytest.TempPathFactory) -> Account:
-    return synced_once(tmp_path_factory.mktemp("synced"))
-
-
-@pytest.fixture
-def demo(synced: Account, tmp_path: Path) -> Iterator[Account]:
-    with copy_of(synced, tmp_path) as demo:
-        yield demo
 
 
 def months(snapshot: Path) -> dict[str, Path]:

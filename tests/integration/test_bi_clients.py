@@ -11,7 +11,6 @@ import json
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
 import sqlalchemy as sa
-from nightly import ROOT, Account, copy_of, synced_once
+from nightly import ROOT, Account
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -34,17 +33,6 @@ FROM marts.satisfaction_rate GROUP BY department_name
 """
 PAUSE = 0.05  # seconds between two looks
 Figures = dict[str, tuple[int, int]]  # of each department: how many ratings, and their sum
-
-
-@pytest.fixture(scope="module")
-def synced(tmp_path_factory: pytest.TempPathFactory) -> Account:
-    return synced_once(tmp_path_factory.mktemp("synced"))
-
-
-@pytest.fixture
-def demo(synced: Account, tmp_path: Path) -> Iterator[Account]:
-    with copy_of(synced, tmp_path) as demo:
-        yield demo
 
 
 def next_night(demo: Account) -> None:
