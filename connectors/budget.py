@@ -14,7 +14,7 @@ The ledger decides. The AsyncLimiter in front of it keeps a burst of tasks from 
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -131,7 +131,7 @@ class Budget:
 
     async def left(self) -> tuple[Left, ...]:
         """What may still be sent, for each group: in this minute, and in this day."""
-        return tuple([await self._left(group) for group in self._windows])
+        return await self._run(lambda: tuple(self._left()))
 
     async def granted(self) -> int:
         """How many requests were ever granted, over all sources of the ledger file."""
@@ -160,15 +160,16 @@ class Budget:
             raise ConfigError(f"{self._source}: no budget is declared for endpoint group {group!r} ({known})")
         return self._pools[group], self._windows[group]
 
-    async def _left(self, group: str) -> Left:
-        pool, windows = self._declared(group)
-        closed = await self._run(self._grants.closed)
-        if closed > 0:
-            resume_at = self._clock.now() + timedelta(seconds=closed)
-            return Left(group, 0, 0, resume_at)
-        used = await self._run(lambda: self._grants.used(pool, windows))
-        left = {w.name: max(0, w.limit - count) for w, count in zip(windows, used, strict=True)}
-        return Left(group, left.get("minute"), left.get("day"))
+    def _left(self) -> Iterator[Left]:
+        closed = self._grants.closed()
+        resume_at = self._clock.now() + timedelta(seconds=closed)
+        for group, windows in self._windows.items():
+            if closed > 0:
+                yield Left(group, 0, 0, resume_at)
+                continue
+            used = self._grants.used(self._pools[group], windows)
+            left = {w.name: max(0, w.limit - count) for w, count in zip(windows, used, strict=True)}
+            yield Left(group, left.get("minute"), left.get("day"))
 
     def _run(self, step: Callable[[], _T]) -> "asyncio.Future[_T]":
         return asyncio.get_running_loop().run_in_executor(self._thread, step)
