@@ -25,6 +25,7 @@ from nightly import ROOT, Account
 from pipeline.destinations import lake
 from pipeline.destinations.warehouse import ROW_GROUP, Fence
 from pipeline.present import rebuild_marts
+from pipeline.replay import replay
 from schemas.errors import ConfigError, LoadError, PublishError
 from schemas.voki import EVALUATIONS
 
@@ -74,6 +75,15 @@ def test_a_deleted_row_and_a_changed_one_make_their_month_new(demo: Account) -> 
     assert third["month=2025-11"].stat().st_nlink == 3
 
 
+def test_a_replay_under_another_privacy_is_seen_in_the_files(demo: Account) -> None:
+    """Every row has the time of its first load. Kills: months that are told apart by the times of their loads alone."""
+    before = pq.read_table(demo.current() / "evaluations")
+    assert before["customer_name"].null_count < len(before)
+    assert asyncio.run(replay(demo.config(privacy={"customer_name": "drop"}))).outcome == "ok"
+    after = pq.read_table(demo.current() / "evaluations")
+    assert after["customer_name"].null_count == len(after) == len(before)
+
+
 def test_rebuilding_marts_links_every_month(demo: Account) -> None:
     first = months(demo.current())
     snapshot, _ = asyncio.run(rebuild_marts(demo.config(), ()))
@@ -119,16 +129,22 @@ def test_a_flipped_byte_is_never_read_as_other_data(demo: Account) -> None:
             assert found.equals(table), chunk.path_in_schema
 
 
-def test_a_block_that_nothing_else_reads_is_read_before_it_is_published(demo: Account) -> None:
-    """Comments of months that are linked: nobody else looks at them. Kills: a copy of the file without a look at it."""
+@pytest.mark.parametrize("table", ["evaluations", "evaluations_history"])
+def test_a_block_that_nothing_else_reads_is_read_before_it_is_published(table: str, demo: Account) -> None:
+    """Comments of months that are linked, and of old versions. Kills: a copy of the file without a look at it."""
     dice = random.Random(1)
-    for minutes in range(300):  # so much text that it has blocks of its own
-        demo.insert(timedelta(minutes=minutes), comment=dice.randbytes(2000).hex())
+    ids = [  # so much text that it has blocks of its own
+        demo.insert(timedelta(minutes=minutes), comment=dice.randbytes(2000).hex()) for minutes in range(300)
+    ]
+    assert demo.sync().outcome == "ok"
+    for one in ids if table == "evaluations_history" else []:
+        demo.world.edit(one, rating=1)
+    demo.now += timedelta(hours=1)
     assert demo.sync().outcome == "ok"
     warehouse, before = demo.data / "state" / "warehouse.duckdb", demo.current()
     with duckdb.connect(str(warehouse), read_only=True) as db:
         stored = db.sql(
-            "SELECT column_name, block_id FROM pragma_storage_info('core.evaluations')"
+            "SELECT column_name, block_id FROM pragma_storage_info(?)", params=[f"core.{table}"]
         ).fetchall()
     shared = {block for name, block in stored if name != "comment"}
     blocks = {block for name, block in stored if name == "comment" and block >= 0} - shared
