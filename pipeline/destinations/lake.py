@@ -98,13 +98,13 @@ def _write(
     with connect(warehouse) as db, ThreadPoolExecutor(HASHES) as aside, ThreadPoolExecutor(DISKS) as disk:
         db.execute("CHECKPOINT")
         copying = aside.submit(_copy, warehouse, fresh / WAREHOUSE)  # nothing writes to the file any more
+        sound = _looked_through(aside, previous, contracts)
         parts = [part for contract in contracts for part in _partitions(db, contract)]
-        same = _unchanged(aside, previous, parts)
         verify(db, [contract.table for contract in contracts])  # these were read for their parts
         writing: list[Future[File]] = []
         for part in [*parts, *_whole_tables(db, run_id)]:
-            sound = same[part.folder].result() if part.folder in same else None
-            writing.append(_begin(disk, fresh, previous, sound, part, run_id))
+            before = sound[part.folder].result() if part.folder in sound else None
+            writing.append(_begin(disk, fresh, previous, before, part, run_id))
             for earlier in writing[-1 - DISKS : -DISKS]:  # no more of them in memory than this
                 earlier.result()
         files = [one.result() for one in writing]
@@ -116,24 +116,26 @@ def _write(
     return files
 
 
-def _unchanged(
-    aside: ThreadPoolExecutor, previous: Path | None, parts: Iterable[Part]
+def _looked_through(
+    aside: ThreadPoolExecutor, previous: Path | None, contracts: Sequence[TableContract]
 ) -> dict[str, Future[File | None]]:
-    """The files of the snapshot before whose rows have not changed, by folder; None for one that is damaged."""
-    known = {one.path.rpartition("/")[0]: one for one in manifest.files(previous)} if previous else {}
-    return {
-        part.folder: aside.submit(manifest.sound, previous, replace(known[part.folder], table=part.table))
-        for part in parts
-        if previous and part.folder in known and known[part.folder].version == part.version
-    }
+    """The files of the lake's tables in the snapshot before, by folder; None for one that is damaged.
+
+    Also of those that will turn out to have changed: a night changes few, and to know it the warehouse has to be read.
+    """
+    if previous is None:
+        return {}
+    tables_of_lake = {contract.table for contract in contracts}
+    found = [one for one in manifest.files(previous) if one.path.partition("/")[0] in tables_of_lake]
+    return {one.path.rpartition("/")[0]: aside.submit(manifest.sound, previous, one) for one in found}
 
 
 def _begin(
-    disk: ThreadPoolExecutor, fresh: Path, previous: Path | None, sound: File | None, part: Part, run_id: str
+    disk: ThreadPoolExecutor, fresh: Path, previous: Path | None, before: File | None, part: Part, run_id: str
 ) -> Future[File]:
-    """A part on its way: linked where a sound file has its rows, else written while the next one is read."""
-    if previous and sound:
-        return disk.submit(_link, fresh, previous, sound)
+    """A part on its way: linked where the file before has its rows, else written while the next one is read."""
+    if previous and before and before.version == part.version:
+        return disk.submit(_link, fresh, previous, replace(before, table=part.table))
     reader = part.read()
     head = list(islice(reader, 2))
     writing = disk.submit(_file, fresh, part, run_id, reader.schema, chain(head, reader))
