@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -55,9 +56,10 @@ async def replay(config: Config) -> tuple[int, int]:
 async def _try_again(held: Held, account: Account, stream: Stream) -> tuple[int, int]:
     """Load what of a stream's letters is valid today; each as the source had it when it was last seen."""
     values = {"source": account.name, "stream": stream.name}
+    privacy = replace(privacy_of(held.config), again=True)
     found = await held.store.use(lambda db: rows(db, statement("load/letters"), values))
     pages = [
-        judge(stream, number, one["last_seen_at"], [json.loads(one["raw"])], privacy_of(held.config))
+        judge(stream, number, one["last_seen_at"], [json.loads(one["raw"])], privacy)
         for number, one in enumerate(found, 1)
     ]
     note = Note(

@@ -23,21 +23,19 @@ PSEUDONYM = re.compile("[0-9a-f]{32}")
 class Privacy:
     rules: Mapping[str, str] = field(default_factory=dict)  # field -> keep | pseudonym | drop
     key: SecretStr = SecretStr("")
+    again: bool = False  # of records that were hidden before: a pseudonym stays what it is
 
     def keeps(self, name: str) -> bool:
         return self.rules.get(name, "keep") == "keep"
 
     def hide(self, name: str, value: Any) -> Any:
-        """The value as it may be stored. A pseudonym is the same for the same value and key, and stays what it is.
-
-        A dead letter holds pseudonyms, and is tried again.
-        """
+        """The value as it may be stored. A pseudonym is the same for the same value and key."""
         if self.keeps(name) or value is None or value == "":
             return value
         if self.rules[name] == "drop":
             return None
         text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-        if PSEUDONYM.fullmatch(text):
+        if self.again and PSEUDONYM.fullmatch(text):
             return text
         key = self.key.get_secret_value().encode()
         return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]

@@ -148,10 +148,14 @@ def test_marts_are_rebuilt_in_another_time_zone_without_a_request(folder: Path) 
         assert satisfied == db.execute("SELECT count(*) FROM core.evaluations WHERE rating = 5").fetchall()
 
 
-def test_dead_letters_are_listed_without_the_record_and_replayed(folder: Path) -> None:
-    (folder / "ratings.csv").write_text("id,rating,comment\na,5,all well\nb,seven,a private matter\n")
+def test_dead_letters_are_listed_without_the_record_and_replayed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVALSYNC_PSEUDONYM_KEY", "key")
+    (folder / "ratings.csv").write_text("id,rating,comment\na,5,a private matter\nb,seven,a private matter\n")
     (folder / "config.yaml").write_text(
         SIMULATED.replace("{seed: 3, evaluations: 300}", "{file: ratings.csv, columns: {rating: rating}}")
+        + "privacy: {comment: pseudonym}\n"
     )
     unproven = evalsync(folder, "sync", "--json")
     assert unproven.returncode == 3
@@ -174,6 +178,8 @@ def test_dead_letters_are_listed_without_the_record_and_replayed(folder: Path) -
             ("a", 5),
             ("b", 4),
         ]
+        [(comment,)] = db.execute("SELECT DISTINCT comment FROM core.evaluations").fetchall()
+        assert len(comment) == 32  # the pseudonym of the same words
 
 
 def test_init_writes_a_config_that_syncs(tmp_path: Path) -> None:
