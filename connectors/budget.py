@@ -161,6 +161,7 @@ class Budget:
         return self._pools[group], self._windows[group]
 
     def _left(self) -> Iterator[Left]:
+        """On the ledger's thread."""
         closed = self._grants.closed()
         resume_at = self._clock.now() + timedelta(seconds=closed)
         for group, windows in self._windows.items():

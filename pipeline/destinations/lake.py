@@ -135,7 +135,8 @@ def _begin(
 ) -> Future[File]:
     """A part on its way: linked where the file before has its rows, else written while the next one is read."""
     if previous and before and before.version == part.version:
-        return disk.submit(_link, fresh, previous, replace(before, table=part.table))
+        same = replace(before, table=part.table)  # a manifest may be damaged, and is not to go on so
+        return disk.submit(_link, fresh, previous, same)
     reader = part.read()
     head = list(islice(reader, 2))
     writing = disk.submit(_file, fresh, part, run_id, reader.schema, chain(head, reader))

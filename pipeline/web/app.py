@@ -25,7 +25,10 @@ log = structlog.get_logger()
 SECONDS = 20.0
 BODY = 16 * 1024
 IDLE = 15.0  # seconds for the head of a request, and between two
-STATIC_FILES = {"page.css": "text/css", "charts.css": "text/css", "icon.svg": "image/svg+xml"}
+STATIC_FILES = {
+    name: ((STATIC / name).read_bytes(), kind)
+    for name, kind in (("page.css", "text/css"), ("charts.css", "text/css"), ("icon.svg", "image/svg+xml"))
+}
 
 
 def make_app(
@@ -78,9 +81,10 @@ async def _static(request: web.Request) -> web.StreamResponse:
     name = request.match_info["name"]
     if name not in STATIC_FILES:
         raise web.HTTPNotFound
+    body, kind = STATIC_FILES[name]
     return web.Response(
-        body=(STATIC / name).read_bytes(),
-        content_type=STATIC_FILES[name],
+        body=body,
+        content_type=kind,
         charset="utf-8",
         headers={hdrs.CACHE_CONTROL: "private, max-age=300"},
     )

@@ -2,7 +2,8 @@
 
 Kills: a route without the guard; the token in a cookie or a query; a forged, changed or expired cookie; `==` on
 prefixes; a login that leads to another site; an answer to a foreign Host; a header that one kind of answer lacks;
-a folder listing or a path that climbs; a body or a head without a bound; a search or a token in the log.
+a folder listing or a path that climbs; a body or a head without a bound; a search or a token in the log; a file that
+stays open when its reader goes away.
 """
 
 import asyncio
@@ -234,7 +235,7 @@ def test_the_token_is_not_in_the_application(guarded: Config) -> None:
 
 
 async def test_who_leaves_at_once_leaves_nothing_open(empty: Config) -> None:
-    """An open file that nobody closes is an error of the whole suite; the route is asked for until it answers."""
+    """A file that is left open is an error when it is collected."""
     async with site(empty) as one:
         host, port = urlsplit(one.url).hostname, urlsplit(one.url).port
         for _ in range(300):

@@ -33,7 +33,7 @@ from schemas.errors import AuthError, RetryableSourceError
 
 WORLD = quality.table(30)  # only read
 BEARER = Key(KEY.access_key_id, KEY.secret, bearer=True)
-LIFE = 7200  # seconds of a token; a day of them is a day of looks at the budget, which this is not about
+LIFE = 7200  # seconds that a token lives here: an open source looks at its budget every 20 s, all day long
 
 
 @asynccontextmanager
